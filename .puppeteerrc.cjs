@@ -1,0 +1,2 @@
+/** wagate runs the system's browser (see CHROME_PATH); puppeteer must never download its own. */
+module.exports = { skipDownload: true };

@@ -1,0 +1,5 @@
+export { AppError, isAppError, type AppErrorOptions, type ErrorDetail, type Outcome } from './app-error.js';
+export { backoff, type BackoffOptions } from './backoff.js';
+export { Clock, SystemClock } from './clock.js';
+export { DeadlineError, withDeadline } from './deadline.js';
+export { newId } from './ids.js';

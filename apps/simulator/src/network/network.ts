@@ -1,0 +1,2 @@
+/** Accounts, groups, logins, messages and media of our WhatsApp. */
+export class Network {}

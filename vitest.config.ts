@@ -9,8 +9,10 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   resolve: { conditions: ['wagate-source'] },
   ssr: { resolve: { conditions: ['wagate-source'] } },
+  environments: { __vitest__: { resolve: { conditions: ['wagate-source'] } } },
   test: {
     include: ['{apps,libs,scripts}/**/*.test.ts', 'test/{e2e,contract,faults}/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 30_000,

@@ -1,0 +1,3 @@
+export { freshDatabase, type FreshDatabaseOptions } from './fresh-database.js';
+export { testBrowserPath } from './test-browser-path.js';
+export { waitFor, type WaitOptions } from './wait-for.js';

@@ -14,7 +14,8 @@ let lastRandom: number[] = [];
  * within a millisecond and when the clock steps back.
  */
 export function newId<P extends string>(prefix: P, nowMs: number = Date.now()): `${P}_${string}` {
-  if (!/^[a-z]{3}$/.test(prefix)) throw new TypeError(`an id prefix is three lower-case letters, not "${prefix}"`);
+  if (!/^[a-z]{3}$/.test(prefix))
+    throw new TypeError(`an id prefix is three lower-case letters, not "${prefix}"`);
   if (nowMs > lastMs) {
     lastMs = nowMs;
     lastRandom = Array.from(randomBytes(RANDOM_CHARS), (byte) => byte & 31);

@@ -9,11 +9,14 @@ describe('newId', () => {
 
   it('sorts in the order of making and never repeats, whatever the clock does', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 2 ** 47 }), { minLength: 2, maxLength: 200 }), (times) => {
-        const ids = times.map((timeMs) => newId('msg', timeMs));
-        expect([...ids].sort()).toEqual(ids);
-        expect(new Set(ids).size).toBe(ids.length);
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 2 ** 47 }), { minLength: 2, maxLength: 200 }),
+        (times) => {
+          const ids = times.map((timeMs) => newId('msg', timeMs));
+          expect([...ids].sort()).toEqual(ids);
+          expect(new Set(ids).size).toBe(ids.length);
+        },
+      ),
     );
   });
 
@@ -41,7 +44,9 @@ describe('backoff', () => {
   });
 
   it('doubles its ceiling until the maximum', () => {
-    const ceilings = [0, 1, 2, 3, 4].map((n) => backoff(n, { baseMs: 100, maxMs: 1000, random: () => 0.999999 }));
+    const ceilings = [0, 1, 2, 3, 4].map((n) =>
+      backoff(n, { baseMs: 100, maxMs: 1000, random: () => 0.999999 }),
+    );
     expect(ceilings).toEqual([100, 200, 400, 800, 1000]);
   });
 });

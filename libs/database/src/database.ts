@@ -1,0 +1,184 @@
+import type pg from 'pg';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { tenantIdSchema } from '#contracts';
+import { withDeadline, type Outcome } from '#kernel';
+import { ENTITIES } from './entities/index.js';
+import { translateDatabaseError } from './errors.js';
+import { DatabaseListener, type NotificationHandler } from './listener.js';
+import { connectionConfig, WORKER_ROLE, type DatabaseSettings } from './settings.js';
+
+/** A statement with a name is prepared once per connection and then only executed. */
+export type Statement = string | { name: string; text: string };
+
+/** Runs one statement in the transaction it was given for; resolves with its rows. */
+export type Query = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
+  statement: Statement,
+  values?: unknown[],
+) => Promise<Row[]>;
+
+/**
+ * The only way to the database. Every unit of work is a transaction that sees either one tenant's rows (row level
+ * security, `tenant…`) or, for workers and administrators, those of every tenant (`worker…`). Work is rolled back
+ * when it throws. A database that is away gives AppError `service_unavailable`, whose `outcome` is `unknown` when
+ * the connection was lost during the commit and `not_sent` before it.
+ */
+export class Database {
+  private readonly listener: DatabaseListener;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    settings: DatabaseSettings,
+  ) {
+    this.listener = new DatabaseListener(settings);
+  }
+
+  static async open(settings: DatabaseSettings): Promise<Database> {
+    const dataSource = new DataSource(dataSourceOptions(settings));
+    await dataSource.initialize();
+    return new Database(dataSource, settings);
+  }
+
+  /** A transaction that sees the rows of one tenant. */
+  tenant<T>(tenantId: string, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.transaction(setTenant(tenantId), work);
+  }
+
+  /** A transaction that sees the rows of every tenant, in the tables that workers need. */
+  worker<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.transaction(SET_WORKER, work);
+  }
+
+  /** As `tenant`, for hot statements: opened in one round trip, or none when the first statement follows at once. */
+  tenantSql<T>(tenantId: string, work: (query: Query) => Promise<T>): Promise<T> {
+    return this.sqlTransaction(setTenant(tenantId), work);
+  }
+
+  /** As `worker`, for hot statements. */
+  workerSql<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    return this.sqlTransaction(SET_WORKER, work);
+  }
+
+  /**
+   * Calls `handler` with the payload of each notification on `channel`, and with null whenever the connection was
+   * lost and is back: notifications may have been missed, so look at the tables. Resolves with the way to stop.
+   */
+  listen(channel: string, handler: NotificationHandler): Promise<() => Promise<void>> {
+    return this.listener.listen(channel, handler);
+  }
+
+  /** Asks the database for a sign of life; throws AppError `service_unavailable` when there is none in `timeoutMs`. */
+  async ping(timeoutMs = 2_000): Promise<void> {
+    try {
+      await withDeadline(this.pool().query('SELECT 1'), timeoutMs, 'the database');
+    } catch (error) {
+      throw translateDatabaseError(error, 'not_sent');
+    }
+  }
+
+  /** How busy the pool is: for metrics. */
+  poolState(): { total: number; idle: number; waiting: number } {
+    const { totalCount, idleCount, waitingCount } = this.pool();
+    return { total: totalCount, idle: idleCount, waiting: waitingCount };
+  }
+
+  async close(): Promise<void> {
+    await this.listener.close();
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  private async transaction<T>(opening: string, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    let outcome: Outcome = 'not_sent';
+    try {
+      const client = (await runner.connect()) as pg.PoolClient;
+      await runner.startTransaction();
+      await runner.query(opening);
+      const result = await work(runner.manager);
+      assertCommittable(client);
+      outcome = 'unknown';
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      await rollBack(runner);
+      throw translateDatabaseError(error, outcome);
+    } finally {
+      await runner.release();
+    }
+  }
+
+  private async sqlTransaction<T>(opening: string, work: (query: Query) => Promise<T>): Promise<T> {
+    let outcome: Outcome = 'not_sent';
+    let client: pg.PoolClient | undefined;
+    let broken = false;
+    try {
+      client = await this.pool().connect();
+      const opened = client.query(`BEGIN; ${opening}`);
+      // Awaited before the commit; until then a failure shows in the work's own statements too.
+      opened.catch(() => undefined);
+      const result = await work(queryOf(client));
+      await opened;
+      assertCommittable(client);
+      outcome = 'unknown';
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      broken = client !== undefined && !(await client.query('ROLLBACK').then(isDone, isNotDone));
+      throw translateDatabaseError(error, outcome);
+    } finally {
+      client?.release(broken);
+    }
+  }
+
+  private pool(): pg.Pool {
+    return (this.dataSource.driver as PostgresDriver).master as pg.Pool;
+  }
+}
+
+/** Options of the one data source; exported for the module that lets Nest open and close it. */
+export function dataSourceOptions(settings: DatabaseSettings) {
+  const { connectionString, ...extra } = connectionConfig(settings);
+  return {
+    type: 'postgres' as const,
+    url: connectionString,
+    entities: [...ENTITIES],
+    synchronize: false,
+    logging: false as const,
+    installExtensions: false,
+    poolSize: settings.poolSize ?? 20,
+    // pg pipelining: a statement is written without waiting for the answer to the one before.
+    extra: { ...extra, pipeline: true },
+    // An idle connection that breaks leaves the pool by itself; whoever needs one next gets a new one or an error.
+    poolErrorHandler: () => undefined,
+  };
+}
+
+const SET_WORKER = `SET LOCAL ROLE ${WORKER_ROLE}`;
+
+/** SET takes no parameters, so the id is checked against its pattern before it goes into the statement. */
+function setTenant(tenantId: string): string {
+  return `SET LOCAL app.tenant_id = '${tenantIdSchema.parse(tenantId)}'`;
+}
+
+function queryOf(client: pg.PoolClient): Query {
+  return async <Row extends pg.QueryResultRow>(statement: Statement, values?: unknown[]): Promise<Row[]> => {
+    const text = typeof statement === 'string' ? { text: statement } : statement;
+    const result = await client.query<Row>({ ...text, values });
+    return result.rows;
+  };
+}
+
+/** COMMIT of a transaction in which a statement failed is a silent ROLLBACK: whoever swallowed that error is told. */
+function assertCommittable(client: pg.PoolClient): void {
+  if (client.getTransactionStatus() === 'E') {
+    throw new Error('a statement of this transaction failed and its error was not passed on');
+  }
+}
+
+/** After a lost connection there is nothing to roll back, and its failure would hide the first error. */
+async function rollBack(runner: QueryRunner): Promise<void> {
+  if (runner.isTransactionActive) await runner.rollbackTransaction().then(isDone, isNotDone);
+}
+
+const isDone = (): boolean => true;
+const isNotDone = (): boolean => false;

@@ -1,0 +1,34 @@
+export interface DatabaseSettings {
+  /** `postgres://wagate_app:…@host:port/database`: the role that serves requests. */
+  url: string;
+  /** Connections of this process, 20 unless told; one more is used to listen. */
+  poolSize?: number;
+  /** A statement that runs longer is cancelled by the server; 10 s unless told. */
+  statementTimeoutMs?: number;
+  /** Longest wait for a row or table lock; 5 s unless told. */
+  lockTimeoutMs?: number;
+  /** Longest wait for a connection, a new one or a free one of the pool; 5 s unless told. */
+  connectTimeoutMs?: number;
+  /** Shown in pg_stat_activity. */
+  applicationName?: string;
+}
+
+/** The role of the app: owns nothing, bypasses nothing. */
+export const APP_ROLE = 'wagate_app';
+/** The role a worker steps into to see rows of every tenant; nobody logs in as it. */
+export const WORKER_ROLE = 'wagate_worker';
+
+/** Settings of a pg connection that serves requests; every wait has an end, also when the server is frozen. */
+export function connectionConfig(settings: DatabaseSettings) {
+  const statementTimeoutMs = settings.statementTimeoutMs ?? 10_000;
+  return {
+    connectionString: settings.url,
+    application_name: settings.applicationName ?? 'wagate',
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: settings.lockTimeoutMs ?? 5_000,
+    idle_in_transaction_session_timeout: 3 * statementTimeoutMs,
+    query_timeout: statementTimeoutMs + 5_000,
+    connectionTimeoutMillis: settings.connectTimeoutMs ?? 5_000,
+    keepAlive: true,
+  };
+}

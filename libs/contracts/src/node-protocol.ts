@@ -121,12 +121,27 @@ export const NODE_COMMANDS = {
   /** Looks for messages that were sent with a known id, under phone and LID form of the chat. */
   'message.lookup': {
     request: sessionAddressSchema.extend({
-      messages: z.array(z.object({ waMessageId: z.string(), chatId: z.string() })).max(200),
+      messages: z
+        .array(
+          z.object({
+            waMessageId: z.string(),
+            chatId: z.string(),
+            /** Boot of the node that the attempt's `message.send` was meant for. */
+            nodeBootId: z.string(),
+          }),
+        )
+        .max(200),
     }),
     response: z.object({
       found: z.array(
         z.object({ waMessageId: z.string(), waKey: z.string(), ack: ackSchema, timestamp: z.iso.datetime() }),
       ),
+      /**
+       * Of those not found: ids of which this node proves, for the boot named, that it never started a send, and
+       * promises that it never will: a `message.send` with such an id that arrives late is refused. What it cannot
+       * prove (another boot, forgotten) it leaves out.
+       */
+      neverStarted: z.array(z.string()),
     }),
   },
   /** Downloads a message's media in the page, checks WhatsApp's hash and stores it under objectKey. */

@@ -1,0 +1,2 @@
+export { ForbiddenUrlError, parseOutboundUrl, type AddressPolicy } from './address-policy.js';
+export { OutboundFetcher, UnreachableUrlError, type FetchedFile } from './outbound-fetcher.js';

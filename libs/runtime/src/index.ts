@@ -1,0 +1,6 @@
+export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './create-logger.js';
+export { describeConfig, type ConfigVariable } from './describe-config.js';
+export * from './internal-signature.js';
+export { ConfigError, loadConfig, loadConfigOrExit, type ConfigProblem } from './load-config.js';
+export { logFields, maskText } from './log-fields.js';
+export { Shutdown, type ShutdownOptions } from './shutdown.js';

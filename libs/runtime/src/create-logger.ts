@@ -37,6 +37,14 @@ function prettyLine(json: string): string {
   return `${head}\n  ${type}: ${message}\n${stack.map((frame) => `    ${frame}\n`).join('')}`;
 }
 
+/** pino's formatters do not see what children are bound to. */
+function guardChildren(logger: Logger): Logger {
+  const bind = logger.child.bind(logger);
+  const child = (bindings: Bindings, options?: ChildLoggerOptions) =>
+    guardChildren(bind(logFields(bindings), options));
+  return Object.assign(logger, { child: child as typeof logger.child });
+}
+
 /**
  * A process' logger: one JSON object a line on stdout, or short lines for people. Fields pass the allow-list of
  * `logFields`, messages are masked. Bind ids once: `logger.child({ sessionId })`.
@@ -66,11 +74,5 @@ export function createLogger(name: string, level: LogLevel = 'info', options: Lo
     },
     { write: (line: string) => write(isPretty ? prettyLine(line) : line) },
   );
-  // pino's formatters do not see what children are bound to.
-  const bind = logger.child;
-  return Object.assign(logger, {
-    child(this: Logger, bindings: Bindings, childOptions?: ChildLoggerOptions): Logger {
-      return bind.call(this, logFields(bindings), childOptions);
-    },
-  });
+  return guardChildren(logger);
 }

@@ -42,7 +42,7 @@ function guardChildren(logger: Logger): Logger {
   const bind = logger.child.bind(logger);
   const child = (bindings: Bindings, options?: ChildLoggerOptions) =>
     guardChildren(bind(logFields(bindings), options));
-  return Object.assign(logger, { child: child as typeof logger.child });
+  return Object.assign(logger, { child });
 }
 
 /**

@@ -6,16 +6,8 @@ import { withDeadline, type Outcome } from '#kernel';
 import { ENTITIES } from './entities/index.js';
 import { translateDatabaseError } from './errors.js';
 import { DatabaseListener, type NotificationHandler } from './listener.js';
+import { queryOf, type Query } from './query.js';
 import { connectionConfig, WORKER_ROLE, type DatabaseSettings } from './settings.js';
-
-/** A statement with a name is prepared once per connection and then only executed. */
-export type Statement = string | { name: string; text: string };
-
-/** Runs one statement in the transaction it was given for; resolves with its rows. */
-export type Query = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
-  statement: Statement,
-  values?: unknown[],
-) => Promise<Row[]>;
 
 /**
  * The only way to the database. Every unit of work is a transaction that sees either one tenant's rows (row level
@@ -158,14 +150,6 @@ const SET_WORKER = `SET LOCAL ROLE ${WORKER_ROLE}`;
 /** SET takes no parameters, so the id is checked against its pattern before it goes into the statement. */
 function setTenant(tenantId: string): string {
   return `SET LOCAL app.tenant_id = '${tenantIdSchema.parse(tenantId)}'`;
-}
-
-function queryOf(client: pg.PoolClient): Query {
-  return async <Row extends pg.QueryResultRow>(statement: Statement, values?: unknown[]): Promise<Row[]> => {
-    const text = typeof statement === 'string' ? { text: statement } : statement;
-    const result = await client.query<Row>({ ...text, values });
-    return result.rows;
-  };
 }
 
 /** COMMIT of a transaction in which a statement failed is a silent ROLLBACK: whoever swallowed that error is told. */

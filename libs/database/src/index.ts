@@ -1,7 +1,8 @@
-export { Database, type Query, type Statement } from './database.js';
+export { Database } from './database.js';
 export { DatabaseModule } from './database.module.js';
 export * from './entities/index.js';
 export { isDatabaseUnavailable, isForeignKeyViolation, isUniqueViolation } from './errors.js';
 export type { NotificationHandler } from './listener.js';
 export { migrate, type MigrateOptions } from './migrate.js';
+export { asQuery, type Query, type Statement } from './query.js';
 export { APP_ROLE, WORKER_ROLE, type DatabaseSettings } from './settings.js';

@@ -67,13 +67,25 @@ BEGIN
     resource_id = excluded.resource_id, created_at = now(), expires_at = now() + interval '7 days'
   WHERE k.expires_at <= now();
 
+  -- Held until the commit, so that the file of a message in the queue cannot be deleted.
+  FOR part IN
+    SELECT r.id, r.tenant, r.media FROM jsonb_to_recordset(batch) AS r(id text, tenant text, media text)
+    WHERE r.media IS NOT NULL ORDER BY r.tenant, r.media
+  LOOP
+    PERFORM FROM media WHERE tenant_id = part.tenant AND media.id = part.media AND state = 'stored' FOR KEY SHARE;
+    IF NOT FOUND THEN
+      refused := refused || jsonb_build_object(part.id, 'media_gone');
+    END IF;
+  END LOOP;
+
   FOR part IN
     SELECT r.tenant, r.session, array_agg(r.id ORDER BY r.id) AS ids,
       bool_or(s.id IS NOT NULL) AS there
     FROM jsonb_to_recordset(batch) AS r(id text, tenant text, session text, operation text, key text)
     LEFT JOIN sessions s ON s.tenant_id = r.tenant AND s.id = r.session AND s.desired <> 'deleted'
-    WHERE r.key IS NULL OR EXISTS (SELECT FROM idempotency_keys k WHERE k.tenant_id = r.tenant
-      AND k.operation = r.operation AND k.key = r.key AND k.resource_id = r.id)
+    WHERE NOT refused ? r.id
+      AND (r.key IS NULL OR EXISTS (SELECT FROM idempotency_keys k WHERE k.tenant_id = r.tenant
+        AND k.operation = r.operation AND k.key = r.key AND k.resource_id = r.id))
     GROUP BY r.tenant, r.session ORDER BY r.tenant, r.session
   LOOP
     IF NOT part.there THEN

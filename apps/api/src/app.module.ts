@@ -1,0 +1,45 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import type { Logger } from 'pino';
+import { DatabaseModule } from '#database';
+import { Clock, SystemClock } from '#kernel';
+import { ApiKeysModule } from './api-keys/index.js';
+import { AuditModule } from './audit/index.js';
+import { AuthModule } from './auth/index.js';
+import { API_CONFIG, type ApiConfig } from './config.js';
+import { LOGGER } from './http/index.js';
+import { ProblemFilter } from './http/problem-filter.js';
+import { ZodPipe } from './http/zod-pipe.js';
+import { IdempotencyModule } from './idempotency/index.js';
+import { LimitsModule } from './limits/index.js';
+import { TenantsModule } from './tenants/index.js';
+
+/** The features of the API; a new one is one line here. */
+const FEATURES = [AuditModule, LimitsModule, IdempotencyModule, AuthModule, TenantsModule, ApiKeysModule];
+
+/** What every feature gets injected without asking for it: the config, the logger, the clock, the database. */
+@Global()
+@Module({})
+export class AppModule {
+  static forRoot(config: ApiConfig, logger: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        DatabaseModule.forRoot({
+          url: config.DATABASE_URL,
+          poolSize: config.DATABASE_POOL_SIZE,
+          applicationName: 'wagate-api',
+        }),
+        ...FEATURES,
+      ],
+      providers: [
+        { provide: API_CONFIG, useValue: config },
+        { provide: LOGGER, useValue: logger },
+        { provide: Clock, useClass: SystemClock },
+        { provide: APP_PIPE, useClass: ZodPipe },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
+      exports: [API_CONFIG, LOGGER, Clock],
+    };
+  }
+}

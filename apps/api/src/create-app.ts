@@ -1,0 +1,34 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import { RequestGate } from './auth/request-gate.js';
+import type { ApiConfig } from './config.js';
+import { ApiAdapter } from './http/api-adapter.js';
+import { API_PREFIX, NestLogger } from './http/index.js';
+import { logRequests } from './http/request-log.js';
+import { setSecurityHeaders } from './http/security-headers.js';
+import { serveOpenApi } from './openapi.js';
+
+/** Routes outside the API: they are for machines of the operator, not for tenants. */
+const UNPREFIXED = ['health/{*path}', 'metrics', 'internal/{*path}'];
+
+/** The whole api, ready for `listen`. The database must have been migrated. */
+export async function createApp(config: ApiConfig, logger: Logger): Promise<NestFastifyApplication> {
+  const adapter = new ApiAdapter({ logger, trustedProxyHops: config.TRUSTED_PROXY_HOPS });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, logger), adapter, {
+    bodyParser: false,
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  app.setGlobalPrefix(API_PREFIX, { exclude: UNPREFIXED });
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const gate = app.get(RequestGate, { strict: false });
+  setSecurityHeaders(fastify, config);
+  logRequests(fastify, logger);
+  fastify.addHook('onRequest', (request, reply) => gate.enter(request, reply));
+  serveOpenApi(app, config);
+  return app;
+}

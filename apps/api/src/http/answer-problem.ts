@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import { ERROR_STATUS } from '#contracts';
+import { loggableError } from './loggable-error.js';
+import { PROBLEM_CONTENT_TYPE, toAppError, toProblem } from './problem.js';
+import { routeOf, type ApiReply, type ApiRequest } from './request.js';
+
+/**
+ * Answers any error as a problem; the one place that does. Server-side failures are logged here with their cause,
+ * because the answer shows nothing of it.
+ */
+export function answerProblem(error: unknown, request: ApiRequest, reply: ApiReply, logger: Logger): void {
+  const appError = toAppError(error);
+  const status = ERROR_STATUS[appError.code];
+  if (status >= 500) {
+    const err = loggableError(appError.cause ?? error);
+    logger.error(
+      {
+        err,
+        code: appError.code,
+        requestId: request.id,
+        route: routeOf(request),
+        tenantId: request.auth?.tenantId,
+      },
+      'request failed',
+    );
+  }
+  if (reply.sent || reply.raw.headersSent) {
+    // Half an answer is out: only breaking the connection tells the client that it is not whole.
+    reply.raw.destroy();
+    return;
+  }
+  if (appError.retryAfterSeconds !== undefined)
+    void reply.header('Retry-After', String(Math.ceil(appError.retryAfterSeconds)));
+  if (status === 401) void reply.header('WWW-Authenticate', 'Bearer');
+  void reply
+    .code(status)
+    .header('Content-Type', PROBLEM_CONTENT_TYPE)
+    .send(JSON.stringify(toProblem(appError, request.id)));
+}

@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { AppError, newId } from '#kernel';
+import { answerProblem } from './answer-problem.js';
+import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
+import type { ApiReply, ApiRequest } from './request.js';
+import { RouteTable } from './route-table.js';
+
+export interface AdapterOptions {
+  logger: Logger;
+  trustedProxyHops: number;
+}
+
+/** Largest JSON body; larger things travel as multipart, with their own limits. */
+export const JSON_LIMIT_BYTES = 1024 * 1024;
+const SANE_REQUEST_ID = /^[\w.-]{1,128}$/;
+
+/**
+ * Fastify as this API wants it: JSON only, problems for every refusal (its own too), a request id on every answer,
+ * 405 with `Allow` where only the method is wrong.
+ */
+export class ApiAdapter extends FastifyAdapter {
+  private readonly routeTable = new RouteTable();
+  private readonly errorLogger: Logger;
+
+  constructor(options: AdapterOptions) {
+    super({
+      bodyLimit: JSON_LIMIT_BYTES,
+      trustProxy: options.trustedProxyHops > 0 ? options.trustedProxyHops : false,
+      requestIdHeader: false,
+      genReqId: requestIdOf,
+      logger: false,
+      forceCloseConnections: 'idle',
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
+      // Slow-loris: all headers and the body have to arrive in time; uploads get the longer one.
+      connectionTimeout: 0,
+      requestTimeout: 300_000,
+      clientErrorHandler: answerUnreadable,
+    });
+    this.errorLogger = options.logger;
+    const fastify = this.getInstance<FastifyInstance>();
+    this.routeTable.watch(fastify);
+    this.acceptJson(fastify);
+    fastify.decorateRequest('auth', undefined);
+    fastify.decorateRequest('arrivedMs', 0);
+    fastify.addHook('onRequest', (request, reply, done) => {
+      request.arrivedMs = performance.now();
+      void reply.header('X-Request-Id', request.id);
+      done();
+    });
+  }
+
+  /** Nest offers its own handler here; ours keeps Fastify's error codes, which Nest's drops. */
+  override setErrorHandler(_handler: unknown): ReturnType<FastifyAdapter['setErrorHandler']> {
+    return super.setErrorHandler((error: unknown, request: ApiRequest, reply: ApiReply) =>
+      answerProblem(error, request, reply, this.errorLogger),
+    );
+  }
+
+  override setNotFoundHandler(_handler: unknown): ReturnType<FastifyAdapter['setNotFoundHandler']> {
+    return super.setNotFoundHandler((request: ApiRequest, reply: ApiReply) => {
+      const allowed = this.routeTable.methodsOf(request.url);
+      if (allowed.length > 0) void reply.header('Allow', allowed.join(', '));
+      const error =
+        allowed.length > 0
+          ? new AppError('method_not_allowed', `this path takes ${allowed.join(', ')}`)
+          : new AppError('not_found', 'there is nothing at this path');
+      answerProblem(error, request, reply, this.errorLogger);
+    });
+  }
+
+  /** Replaces Fastify's and Nest's body parsers: one content type, and an empty body is no body. */
+  private acceptJson(fastify: FastifyInstance): void {
+    fastify.removeAllContentTypeParsers();
+    const parse = fastify.getDefaultJsonParser('error', 'error');
+    fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+      if (body.length === 0) done(null, undefined);
+      else void parse(request, body as string, done);
+    });
+  }
+}
+
+function requestIdOf(raw: IncomingMessage): string {
+  const given = raw.headers['x-request-id'];
+  return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : newId('req');
+}
+
+/** What Node's HTTP parser refuses never becomes a request; it is still told as a problem. */
+function answerUnreadable(_error: Error, socket: Socket): void {
+  if (!socket.writable || socket.bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const requestId = newId('req');
+  const body = JSON.stringify(
+    toProblem(new AppError('invalid_request', 'the HTTP request is not readable'), requestId),
+  );
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,13 @@
+export { NestLogger, LOGGER } from './logger.js';
+export { loggableError } from './loggable-error.js';
+export { ApiProblems, Operation, type OperationOptions } from './operation.js';
+export {
+  pageQuerySchema,
+  pageSchema,
+  readPage,
+  toPage,
+  type Page,
+  type PageQuery,
+  type PageRequest,
+} from './pagination.js';
+export { API_PREFIX, routeOf, type ApiReply, type ApiRequest } from './request.js';

@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { routeOf } from './request.js';
+
+/** Health probes and scrapes come every few seconds and say nothing. */
+const QUIET = /^\/(health|metrics|docs)/;
+
+/** One line per answered request: the route's pattern, never its URL, query or body. */
+export function logRequests(fastify: FastifyInstance, logger: Logger): void {
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = routeOf(request);
+    const line = {
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round((performance.now() - request.arrivedMs) * 10) / 10,
+      requestId: request.id,
+      tenantId: request.auth?.tenantId,
+      keyId: request.auth?.keyId,
+    };
+    if (QUIET.test(route)) logger.trace(line, 'request');
+    else logger.info(line, 'request');
+    done();
+  });
+}

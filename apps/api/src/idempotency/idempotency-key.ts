@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { AppError } from '#kernel';
+import { routeOf, type ApiRequest } from '../http/request.js';
+
+/** What makes two requests the same: sent under one key, for one operation, with one content. */
+export interface IdempotentRequest {
+  /** The caller's Idempotency-Key. */
+  key: string;
+  /** Method and route pattern: one key may be used for different operations. */
+  operation: string;
+  /** SHA-256 of path parameters, query and body, independent of the order of fields. */
+  requestHash: Buffer;
+}
+
+const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
+
+/** Parameter decorator: the request's IdempotentRequest, or undefined when it carries no Idempotency-Key. */
+export const Idempotency = createParamDecorator(
+  (_: unknown, context: ExecutionContext): IdempotentRequest | undefined =>
+    idempotentRequestOf(context.switchToHttp().getRequest<ApiRequest>()),
+);
+
+/**
+ * @param content what is hashed beside path and query; the parsed body unless told. For a multipart upload its fields
+ *   and the hash of its file.
+ * @throws AppError `invalid_request` for a malformed key
+ */
+export function idempotentRequestOf(
+  request: ApiRequest,
+  content: unknown = request.body,
+): IdempotentRequest | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || !KEY.test(key)) {
+    throw new AppError('invalid_request', 'the Idempotency-Key header is not valid', {
+      details: [
+        {
+          path: 'headers.idempotency-key',
+          message: 'must be one value of 1 to 255 printable ASCII characters',
+        },
+      ],
+    });
+  }
+  const hashed = canonicalJson([request.params, request.query, content ?? null]);
+  return {
+    key,
+    operation: `${request.method} ${routeOf(request)}`,
+    requestHash: createHash('sha256').update(hashed).digest(),
+  };
+}
+
+/** JSON with the fields of every object in alphabetical order. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

@@ -1,0 +1,3 @@
+export { DailyCap } from './daily-cap.js';
+export { LimitsModule } from './limits.module.js';
+export { RateLimiter } from './rate-limiter.js';

@@ -1,0 +1,2 @@
+export { TenantService } from './tenant.service.js';
+export { TenantsModule } from './tenants.module.js';

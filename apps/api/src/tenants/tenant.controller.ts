@@ -1,0 +1,84 @@
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { CurrentActor, type Actor } from '../audit/index.js';
+import { CurrentTenant, Scopes } from '../auth/index.js';
+import { Operation, type Page } from '../http/index.js';
+import { Idempotency, type IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
+import {
+  CreatedTenantDto,
+  CreateTenantDto,
+  TENANT_EXAMPLE,
+  TenantDto,
+  TenantPageDto,
+  TenantParamsDto,
+  TenantQueryDto,
+  UpdateTenantDto,
+  type CreatedTenant,
+  type Tenant,
+} from './tenant.dto.js';
+import { TenantService } from './tenant.service.js';
+
+@ApiTags('Tenants')
+@Controller('tenants')
+export class TenantController {
+  constructor(private readonly tenants: TenantService) {}
+
+  @Post()
+  @Scopes('admin')
+  @Operation({
+    summary: 'Create a tenant',
+    description: 'With `firstKey` (may be empty) the answer holds an API key for it, shown this once.',
+    idempotent: 'by_key',
+    answer: { status: 201, type: CreatedTenantDto, example: { ...TENANT_EXAMPLE, firstKey: null } },
+  })
+  create(
+    @CurrentTenant() operatorTenantId: string,
+    @CurrentActor() by: Actor,
+    @Body() body: CreateTenantDto,
+    @Idempotency() request: IdempotentRequest | undefined,
+  ): Promise<IdempotentAnswer<CreatedTenant>> {
+    return this.tenants.create(by, body, operatorTenantId, request);
+  }
+
+  @Get()
+  @Scopes('admin')
+  @Operation({
+    summary: 'List tenants',
+    idempotent: 'safe',
+    answer: { status: 200, type: TenantPageDto, example: { data: [TENANT_EXAMPLE], nextCursor: null } },
+    problems: ['invalid_cursor'],
+  })
+  list(@Query() query: TenantQueryDto): Promise<Page<Tenant>> {
+    return this.tenants.list(query);
+  }
+
+  @Get(':id')
+  @Scopes('admin')
+  @Operation({
+    summary: 'Show a tenant',
+    idempotent: 'safe',
+    answer: { status: 200, type: TenantDto, example: TENANT_EXAMPLE },
+    problems: ['not_found'],
+  })
+  get(@Param() { id }: TenantParamsDto): Promise<Tenant> {
+    return this.tenants.get(id);
+  }
+
+  @Patch(':id')
+  @Scopes('admin')
+  @Operation({
+    summary: 'Rename, limit, suspend or reactivate a tenant',
+    description:
+      'Only the fields that are sent change. The keys of a suspended tenant are refused within five seconds.',
+    idempotent: 'idempotent',
+    answer: { status: 200, type: TenantDto, example: { ...TENANT_EXAMPLE, status: 'suspended' } },
+    problems: ['not_found'],
+  })
+  update(
+    @CurrentActor() by: Actor,
+    @Param() { id }: TenantParamsDto,
+    @Body() body: UpdateTenantDto,
+  ): Promise<Tenant> {
+    return this.tenants.update(by, id, body);
+  }
+}

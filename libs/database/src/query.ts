@@ -1,0 +1,35 @@
+import type pg from 'pg';
+import { EntityManager } from 'typeorm';
+
+/** A statement with a name is prepared once per connection and then only executed. */
+export type Statement = string | { name: string; text: string };
+
+/** Runs one statement in the transaction it was given for; resolves with its rows. */
+export type Query = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
+  statement: Statement,
+  values?: unknown[],
+) => Promise<Row[]>;
+
+/** Statements on one pooled connection. */
+export function queryOf(client: pg.PoolClient): Query {
+  return async <Row extends pg.QueryResultRow>(statement: Statement, values?: unknown[]): Promise<Row[]> => {
+    const text = typeof statement === 'string' ? { text: statement } : statement;
+    const result = await client.query<Row>({ ...text, values });
+    return result.rows;
+  };
+}
+
+/**
+ * The same for a transaction of either path, so that a service can take part in both. Always resolves with rows, where
+ * EntityManager.query answers UPDATE and DELETE with a pair.
+ */
+export function asQuery(tx: EntityManager | Query): Query {
+  if (!(tx instanceof EntityManager)) return tx;
+  const runner = tx.queryRunner;
+  if (!runner) throw new TypeError('the EntityManager is not of a transaction');
+  return async <Row extends pg.QueryResultRow>(statement: Statement, values?: unknown[]): Promise<Row[]> => {
+    const text = typeof statement === 'string' ? statement : statement.text;
+    const result = await runner.query(text, values, true);
+    return (result.records ?? []) as Row[];
+  };
+}

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import pino from 'pino';
 import { SCOPES, type KeyMode, type Scope } from '#contracts';
 import { Database, migrate } from '#database';
 import { newId } from '#kernel';
+import { createLogger } from '#runtime';
 import { CLI_ACTOR } from '../../apps/api/src/audit/index.js';
 import { ApiKeyService } from '../../apps/api/src/api-keys/index.js';
 import { apiConfigSchema, type ApiConfig } from '../../apps/api/src/config.js';
@@ -63,10 +63,8 @@ export async function startApi(settings: Record<string, string> = {}): Promise<T
     ...settings,
   });
   const logged: Record<string, unknown>[] = [];
-  const logger = pino(
-    { level: 'debug' },
-    { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
-  );
+  const write = (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>);
+  const logger = createLogger('api', 'debug', { format: 'json', write });
   const app = await createApp(config, logger);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;

@@ -15,9 +15,6 @@ const secret = z
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' });
-/** What an empty line in an env file means: not set. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
 const count = (min: number, max: number, defaultValue: number) =>
   z.coerce.number().int().min(min).max(max).default(defaultValue);
 
@@ -25,9 +22,9 @@ const count = (min: number, max: number, defaultValue: number) =>
 export const apiConfigSchema = z.object({
   HOST: z.string().default('0.0.0.0').describe('Address to listen on'),
   PORT: count(0, 65_535, 3000).describe('Port to listen on; 0 takes a free one'),
-  PUBLIC_URL: optional(httpUrl).describe(
-    'Where clients reach this api; used in links and in the OpenAPI document',
-  ),
+  PUBLIC_URL: httpUrl
+    .optional()
+    .describe('Where clients reach this api; used in links and in the OpenAPI document'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -41,9 +38,12 @@ export const apiConfigSchema = z.object({
     'Postgres URL of the role that owns the tables; used for migrations at start',
   ),
   DATABASE_POOL_SIZE: count(2, 500, 20).describe('Connections of this process to Postgres'),
-  REDIS_URL: optional(z.url({ protocol: /^rediss?$/ })).describe(
-    'Redis that holds the rate limits of several api processes; without it each process counts for itself',
-  ),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .optional()
+    .describe(
+      'Redis that holds the rate limits of several api processes; without it each process counts for itself',
+    ),
 
   S3_ENDPOINT: httpUrl.describe('URL of the S3-compatible object store'),
   S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket'),
@@ -51,10 +51,10 @@ export const apiConfigSchema = z.object({
   S3_ACCESS_KEY: z.string().min(1).describe('Access key of the object store'),
   S3_SECRET_KEY: z.string().min(1).describe('Secret key of the object store'),
 
-  SESSION_NODE_URL: optional(httpUrl).describe(
-    'A session-node that is always there, for set-ups with one node; others register themselves',
-  ),
-  SIMULATOR_URL: optional(httpUrl).describe('Control URL of the simulator, when test sessions are offered'),
+  SESSION_NODE_URL: httpUrl
+    .optional()
+    .describe('A session-node that is always there, for set-ups with one node; others register themselves'),
+  SIMULATOR_URL: httpUrl.optional().describe('Control URL of the simulator, when test sessions are offered'),
   INTERNAL_SECRET: secret.describe('Secret shared with the session-nodes, at least 32 random bytes'),
   KEY_PEPPER: secret.describe(
     'Key under which API keys are hashed, at least 32 random bytes; changing it invalidates every API key',

@@ -32,7 +32,7 @@ const PLAIN_FIELDS = new Set([
   'version',
   'what',
 ]);
-const PLAIN_WORD = /^[a-z][a-z0-9_.:/-]{0,63}$/i;
+const PLAIN_WORD = /^[a-z/][a-z0-9_.:/-]{0,63}$/i;
 const OUR_ID = /^[a-z]{2,4}_[A-Za-z0-9]{1,64}$/;
 const REQUEST_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 const LONGEST_TEXT = 500;

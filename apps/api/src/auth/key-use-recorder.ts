@@ -1,7 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Clock } from '#kernel';
-import { loggableError } from '../http/loggable-error.js';
 import { LOGGER } from '../http/logger.js';
 import type { AuthContext } from './auth-context.js';
 import { AuthRepository } from './auth-repository.js';
@@ -49,7 +48,7 @@ export class KeyUseRecorder implements BeforeApplicationShutdown {
       await this.repository.recordUse(uses);
     } catch (error) {
       for (const { keyId } of uses) this.writtenMs.delete(keyId);
-      this.logger.warn({ err: loggableError(error) }, 'the last use of some keys was not recorded');
+      this.logger.warn({ err: error }, 'the last use of some keys was not recorded');
     }
   }
 }

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import { ERROR_STATUS } from '#contracts';
-import { loggableError } from './loggable-error.js';
 import { PROBLEM_CONTENT_TYPE, toAppError, toProblem } from './problem.js';
 import { routeOf, type ApiReply, type ApiRequest } from './request.js';
 
@@ -12,7 +11,7 @@ export function answerProblem(error: unknown, request: ApiRequest, reply: ApiRep
   const appError = toAppError(error);
   const status = ERROR_STATUS[appError.code];
   if (status >= 500) {
-    const err = loggableError(appError.cause ?? error);
+    const err = appError.cause ?? error;
     logger.error(
       {
         err,

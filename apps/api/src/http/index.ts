@@ -1,5 +1,4 @@
 export { NestLogger, LOGGER } from './logger.js';
-export { loggableError } from './loggable-error.js';
 export { ApiProblems, Operation, type OperationOptions } from './operation.js';
 export {
   pageQuerySchema,

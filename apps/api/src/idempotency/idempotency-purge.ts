@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Database } from '#database';
-import { loggableError } from '../http/loggable-error.js';
 import { LOGGER } from '../http/logger.js';
 
 const EVERY_MS = 10 * 60_000;
@@ -19,9 +18,7 @@ export class IdempotencyPurge implements OnApplicationBootstrap, OnApplicationSh
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
-      this.purge().catch((error: unknown) =>
-        this.logger.warn({ err: loggableError(error) }, 'idempotency keys not purged'),
-      );
+      this.purge().catch((error: unknown) => this.logger.warn({ err: error }, 'idempotency keys not purged'));
     }, EVERY_MS);
     this.timer.unref();
   }

@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import { AppError, withDeadline } from '#kernel';
 import type { AuthContext } from '../auth/auth-context.js';
 import { API_CONFIG, type ApiConfig } from '../config.js';
-import { loggableError } from '../http/loggable-error.js';
 import { LOGGER } from '../http/logger.js';
 import { TokenBucketStorage, type ThrottlerRecord } from './token-bucket-storage.js';
 
@@ -94,7 +93,7 @@ export class RateLimiter {
       const counting = this.storage.increment(`wagate:${name}:${id}`, WINDOW_MS, limit, 0, name);
       return stateOf(name, limit, await withDeadline(counting, STORAGE_TIMEOUT_MS, 'the rate limit storage'));
     } catch (error) {
-      this.logger.warn({ err: loggableError(error) }, 'rate limits are counted per process for now');
+      this.logger.warn({ err: error }, 'rate limits are counted per process for now');
       return stateOf(name, limit, this.local.take(`${name}:${id}`, WINDOW_MS, limit));
     }
   }

@@ -1,0 +1,82 @@
+import { acceptBench } from './accept-bench.js';
+import { BenchRun } from './bench-run.js';
+import { dispatchBench } from './dispatch-bench.js';
+import { fiftyBench } from './fifty-bench.js';
+import { inboundBench } from './inbound-bench.js';
+import { memoryBench } from './memory-bench.js';
+import { load, machine, toTable, withRatio, type BenchReport } from './report.js';
+
+interface Bench {
+  measure: (run: BenchRun) => Promise<void>;
+  /** A bench that takes longer is ended. */
+  limitMinutes: number;
+  /** Left out unless it is named. */
+  onlyWhenNamed?: true;
+}
+
+const BENCHES: Record<string, Bench> = {
+  accept: { measure: acceptBench, limitMinutes: 5 },
+  dispatch: { measure: dispatchBench, limitMinutes: 15 },
+  inbound: { measure: inboundBench, limitMinutes: 10 },
+  memory: { measure: memoryBench, limitMinutes: 20 },
+  fifty: { measure: fiftyBench, limitMinutes: 40, onlyWhenNamed: true },
+};
+
+let current: BenchRun | undefined;
+
+async function measure(name: string, { measure: work, limitMinutes }: Bench): Promise<BenchReport> {
+  const run = new BenchRun(name);
+  current = run;
+  const before = load();
+  const startedAt = new Date();
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`${name} took longer than ${String(limitMinutes)} minutes`));
+    }, limitMinutes * 60_000);
+  });
+  try {
+    await Promise.race([work(run), tooLong]);
+  } finally {
+    clearTimeout(timer);
+    await run.close();
+    current = undefined;
+  }
+  return {
+    bench: name,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    load: [before, load()],
+    figures: run.figures.map(withRatio),
+    notes: run.notes,
+  };
+}
+
+function chosen(names: string[]): string[] {
+  const unknown = names.filter((name) => !(name in BENCHES));
+  if (unknown.length > 0) {
+    process.stderr.write(
+      `bench: there is no ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`,
+    );
+    process.exit(2);
+  }
+  return names.length > 0 ? names : Object.keys(BENCHES).filter((name) => !BENCHES[name]?.onlyWhenNamed);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void (current?.close() ?? Promise.resolve()).then(() => process.exit(130));
+  });
+}
+
+const args = process.argv.slice(2);
+const isJson = args.includes('--json');
+const reports: BenchReport[] = [];
+if (!isJson) process.stdout.write(`${machine()}\n\n`);
+for (const name of chosen(args.filter((arg) => arg !== '--json'))) {
+  const report = await measure(name, BENCHES[name] as Bench);
+  reports.push(report);
+  if (!isJson) process.stdout.write(`${toTable(report)}\n`);
+}
+if (isJson) process.stdout.write(`${JSON.stringify({ machine: machine(), benches: reports }, null, 2)}\n`);
+process.exit(0);

@@ -1,0 +1,142 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import type { eventBatchAnswerSchema, eventBatchSchema, NodeEvent, NodeFact } from '#contracts';
+import { Database, isDatabaseUnavailable, type Query } from '#database';
+import { isAppError } from '#kernel';
+import { LOGGER } from '../http/logger.js';
+import { NodeFactHandlers } from './node-fact-handlers.js';
+import { PlacedSessions, type SessionKey } from './placed-sessions.js';
+import type { StoredSession } from './session-columns.js';
+
+export type EventBatch = z.infer<typeof eventBatchSchema>;
+export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
+
+/** Sessions of one batch that are stored at the same time, each in its own transaction. */
+const LANES = 4;
+
+/**
+ * Takes in what nodes report. Resolves only when everything is committed; the node forgets the facts then. One
+ * transaction per session and batch, under the session's row lock; facts of an epoch that is not the session's are
+ * refused. Throws AppError `service_unavailable` when the database is away: the node sends the batch again.
+ */
+@Injectable()
+export class EventIntake {
+  constructor(
+    private readonly database: Database,
+    private readonly placed: PlacedSessions,
+    private readonly handlers: NodeFactHandlers,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async accept(batch: EventBatch): Promise<EventBatchAnswer> {
+    const groups = [...groupBySession(batch.events).values()];
+    const staleSessions: string[] = [];
+    const lane = async (): Promise<void> => {
+      for (let events = groups.shift(); events; events = groups.shift()) {
+        if (!(await this.acceptSession(batch.nodeName, events))) staleSessions.push(events[0].sessionId);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    return { staleSessions };
+  }
+
+  /** False when the node no longer owns the session. */
+  private async acceptSession(nodeName: string, events: SessionEvents): Promise<boolean> {
+    try {
+      return await this.store(nodeName, events, events);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      this.logger.error(
+        { err: describe(error), sessionId: events[0].sessionId },
+        'facts were refused; storing one by one',
+      );
+    }
+    return this.storeOneByOne(nodeName, events);
+  }
+
+  /** One fact that cannot be stored must not hold back those behind it: it is put aside, whole. */
+  private async storeOneByOne(nodeName: string, events: SessionEvents): Promise<boolean> {
+    let owned = true;
+    for (const event of events) {
+      try {
+        owned = await this.store(nodeName, events, [event]);
+      } catch (error) {
+        if (isPassing(error)) throw error;
+        this.logger.error(
+          { err: describe(error), sessionId: event.sessionId, kind: event.fact.kind },
+          'fact quarantined',
+        );
+        await this.database.workerSql((query) =>
+          this.placed.quarantine(query, event, storable(event.fact), describe(error)),
+        );
+      }
+    }
+    return owned;
+  }
+
+  private store(nodeName: string, events: SessionEvents, chosen: readonly NodeEvent[]): Promise<boolean> {
+    return this.database.workerSql(async (query) => {
+      const session = await this.placed.lock(query, events[0]);
+      if (!session || !owns(nodeName, session, events)) return false;
+      const facts = chosen
+        .filter((event) => event.epoch === session.epoch)
+        .map((event) => storable(event.fact));
+      await this.handlers.handle(query, session, facts);
+      return true;
+    });
+  }
+
+  /** Stores facts about a session that came another way than by a batch of events: its command, its heartbeat. */
+  apply(key: SessionKey & { epoch: number }, facts: readonly NodeFact[]): Promise<StoredSession | undefined> {
+    return this.database.workerSql((query) => this.applyIn(query, key, facts));
+  }
+
+  private async applyIn(query: Query, key: SessionKey & { epoch: number }, facts: readonly NodeFact[]) {
+    const session = await this.placed.lock(query, key);
+    if (!session || session.desired === 'deleted' || session.epoch !== key.epoch) return session;
+    await this.handlers.handle(query, session, facts);
+    return this.placed.lock(query, key);
+  }
+}
+
+type SessionEvents = [NodeEvent, ...NodeEvent[]];
+
+function groupBySession(events: readonly NodeEvent[]): Map<string, SessionEvents> {
+  const groups = new Map<string, SessionEvents>();
+  for (const event of events) {
+    const key = `${event.tenantId} ${event.sessionId}`;
+    const group = groups.get(key);
+    if (group) group.push(event);
+    else groups.set(key, [event]);
+  }
+  return groups;
+}
+
+/** By the newest of its events: older ones may be of an epoch in which the node owned the session before. */
+function owns(nodeName: string, session: StoredSession, events: SessionEvents): boolean {
+  const newest = Math.max(...events.map((event) => event.epoch));
+  return session.desired !== 'deleted' && session.nodeName === nodeName && newest === session.epoch;
+}
+
+function isPassing(error: unknown): boolean {
+  return isAppError(error) || isDatabaseUnavailable(error);
+}
+
+/** Name and SQLSTATE, not the message: that may quote what a person wrote. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error ? `${error.name} ${String(error.code)}` : error.name;
+}
+
+/**
+ * Postgres stores neither U+0000 in text nor half a surrogate pair in jsonb
+ * (postgresql.org/docs/current/datatype-json.html); WhatsApp lets people send both.
+ */
+function storable<T>(value: T): T {
+  const json = JSON.stringify(value);
+  if (!/\\u(0000|d[89a-f])/.test(json)) return value;
+  return JSON.parse(json, (_, inner: unknown) =>
+    typeof inner === 'string' ? inner.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd') : inner,
+  ) as T;
+}

@@ -1,0 +1,70 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { eventBatchSchema, heartbeatSchema } from '#contracts';
+import { AppError } from '#kernel';
+import { SignatureVerifier } from '#runtime';
+import { API_CONFIG, type ApiConfig } from '../config.js';
+import { detailsOf } from '../http/zod-details.js';
+import { EventIntake } from './event-intake.js';
+import { HeartbeatIntake } from './heartbeat-intake.js';
+
+/** 500 facts, each with the longest text there is, fit in. */
+const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * What session-nodes call: `POST /internal/nodes/heartbeat` and `POST /internal/events`. They stand outside the public
+ * API (no API key, not in its document); a signature over the body as it was sent lets a request in.
+ */
+@Injectable()
+export class InternalRoutes implements OnModuleInit {
+  private readonly verifier: SignatureVerifier;
+
+  constructor(
+    @Inject(API_CONFIG) config: Pick<ApiConfig, 'INTERNAL_SECRET'>,
+    private readonly host: HttpAdapterHost,
+    private readonly events: EventIntake,
+    private readonly heartbeats: HeartbeatIntake,
+  ) {
+    this.verifier = new SignatureVerifier(config.INTERNAL_SECRET);
+  }
+
+  async onModuleInit(): Promise<void> {
+    const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    await fastify.register((scope, _options, done) => {
+      scope.removeAllContentTypeParsers();
+      const options = { parseAs: 'string', bodyLimit: LARGEST_BODY_BYTES } as const;
+      scope.addContentTypeParser('application/json', options, (_request, body, parsed) => parsed(null, body));
+      scope.post('/internal/nodes/heartbeat', { bodyLimit: LARGEST_BODY_BYTES }, (request) =>
+        this.heartbeats.accept(this.read(request, heartbeatSchema)),
+      );
+      scope.post('/internal/events', { bodyLimit: LARGEST_BODY_BYTES }, (request) =>
+        this.events.accept(this.read(request, eventBatchSchema)),
+      );
+      done();
+    });
+  }
+
+  /** The request's body, once its signature is verified. */
+  private read<T>(request: FastifyRequest, schema: z.ZodType<T>): T {
+    const body = typeof request.body === 'string' ? request.body : '';
+    const parts = { method: request.method, path: request.url, body };
+    if (!this.verifier.verify(parts, request.headers)) {
+      throw new AppError('unauthenticated', 'the request is not signed as a node of this installation signs');
+    }
+    const parsed = schema.safeParse(parseJson(body));
+    if (parsed.success) return parsed.data;
+    throw new AppError('invalid_request', 'the request is not one of this protocol', {
+      details: detailsOf(parsed.error),
+    });
+  }
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw new AppError('invalid_json', 'the body is not valid JSON', { cause });
+  }
+}

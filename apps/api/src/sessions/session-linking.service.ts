@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import type { AuthContext } from '../auth/index.js';
+import { AuditLog, type Actor } from '../audit/index.js';
+import { Database } from '#database';
+import { AppError } from '#kernel';
+import { NodeClient, type StoredSession } from '../nodes/index.js';
+import { qrImage, qrView } from './qr-image.js';
+import { addressOf, isPlaced, SessionLifecycle } from './session-lifecycle.js';
+import { SessionLinking } from './session-linking.js';
+import { SessionLookup } from './session-lookup.js';
+import { SessionRepository } from './session-repository.js';
+import { viewOf } from './session-view.js';
+import type {
+  DiagnosticsView,
+  InitializedSession,
+  InitSessionDto,
+  QrQuery,
+  StatusView,
+} from './sessions.dto.js';
+import { SessionsService } from './sessions.service.js';
+
+const DIAGNOSTICS_TIMEOUT_MS = 10_000;
+
+export interface QrAnswer {
+  type: string;
+  body: unknown;
+}
+
+/** Linking a session to a phone, and how the session is. */
+@Injectable()
+export class SessionLinkingService {
+  constructor(
+    private readonly database: Database,
+    private readonly lookup: SessionLookup,
+    private readonly linking: SessionLinking,
+    private readonly lifecycle: SessionLifecycle,
+    private readonly sessions: SessionsService,
+    private readonly repository: SessionRepository,
+    private readonly nodes: NodeClient,
+    private readonly audit: AuditLog,
+  ) {}
+
+  async qr(auth: AuthContext, reference: string, { format, wait }: QrQuery): Promise<QrAnswer> {
+    const session = await this.lookup.resolve(auth, reference);
+    const qr = await this.linking.qr(session, wait * 1000);
+    if (format === 'json') return { type: 'application/json; charset=utf-8', body: await qrView(qr) };
+    return qrImage(qr, format);
+  }
+
+  async pairingCode(
+    auth: AuthContext,
+    by: Actor,
+    reference: string,
+    phone: string,
+  ): Promise<{ code: string }> {
+    const session = await this.lookup.resolve(auth, reference);
+    const code = await this.linking.pairingCode(session, phone);
+    await this.database.tenantSql(auth.tenantId, (query) =>
+      this.audit.record(query, by, {
+        tenantId: auth.tenantId,
+        action: 'session.pairing_code_requested',
+        targetId: session.id,
+      }),
+    );
+    return { code };
+  }
+
+  async diagnostics(auth: AuthContext, reference: string): Promise<DiagnosticsView> {
+    const session = await this.lookup.resolve(auth, reference);
+    if (!isPlaced(session))
+      throw new AppError('invalid_state', 'the session was never started; there is nothing to tell');
+    const {
+      snapshot: _,
+      browserPid: __,
+      ...diagnostics
+    } = await this.nodes.call({ nodeName: session.nodeName }, 'session.diagnostics', addressOf(session), {
+      timeoutMs: DIAGNOSTICS_TIMEOUT_MS,
+    });
+    const { queued, oldestAt } = await this.repository.queue(auth.tenantId, session.id);
+    const oldestSeconds = oldestAt === null ? null : Math.max(0, (Date.now() - oldestAt.getTime()) / 1000);
+    return { session: viewOf(session), queue: { queued, oldestSeconds }, ...diagnostics };
+  }
+
+  /** Creates the session unless it is there, starts it and waits for something to scan. */
+  async init(auth: AuthContext, by: Actor, request: InitSessionDto): Promise<InitializedSession> {
+    const session = await this.findOrCreate(auth, by, request);
+    const started = await this.lifecycle.start(session);
+    const { qr, after } = await this.linking.findQr(started, request.wait * 1000);
+    return { session: viewOf(after), qr: qr ? await qrView(qr) : null };
+  }
+
+  async status(auth: AuthContext, reference: string | undefined): Promise<StatusView> {
+    const session = viewOf(await this.lookup.resolve(auth, reference));
+    return { status: session.status, session };
+  }
+
+  private async findOrCreate(
+    auth: AuthContext,
+    by: Actor,
+    { session, name }: InitSessionDto,
+  ): Promise<StoredSession> {
+    if (session !== undefined) return this.lookup.resolve(auth, session);
+    const known = await this.lookup.listVisible(auth);
+    if (name === undefined && known.length > 0) return this.lookup.resolve(auth);
+    return known.find((one) => one.name === name) ?? this.sessions.createNamed(auth, by, name);
+  }
+}

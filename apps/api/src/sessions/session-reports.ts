@@ -1,0 +1,98 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { OwnIdentity, SessionSnapshot } from '#contracts';
+import type { Query } from '#database';
+import { NodeFactHandlers, type FactOf, type StoredSession } from '../nodes/index.js';
+import { SessionEndings } from './session-endings.js';
+
+/** Channel on which the dispatcher hears that a session (the payload) may have something to send. */
+export const QUEUE_CHANNEL = 'wagate_queue';
+
+/**
+ * A report can be overtaken on its way (heartbeat, event and answer to a command travel apart). One that is older than
+ * what arrived within this time is left out; after that time the node's clock may have been set back, so it counts.
+ */
+const OVERTAKING_MS = 10_000;
+
+/** Writes down what nodes report of the state of sessions. */
+@Injectable()
+export class SessionReports implements OnModuleInit {
+  constructor(
+    private readonly handlers: NodeFactHandlers,
+    private readonly endings: SessionEndings,
+  ) {}
+
+  onModuleInit(): void {
+    this.handlers.register('session.state', (tx, session, facts) => this.record(tx, session, facts));
+  }
+
+  private async record(tx: Query, session: StoredSession, facts: FactOf<'session.state'>[]): Promise<void> {
+    const known = { ...session };
+    for (const { snapshot } of facts) {
+      if (!isNews(known, snapshot)) continue;
+      await this.write(tx, known, snapshot);
+      apply(known, snapshot);
+    }
+  }
+
+  private async write(tx: Query, known: StoredSession, snapshot: SessionSnapshot): Promise<void> {
+    await tx({ name: 'session_report', text: REPORT }, [
+      known.tenantId,
+      known.id,
+      snapshot.state,
+      snapshot.reason,
+      snapshot.action,
+      snapshot.detail,
+      snapshot.since,
+      snapshot.provenAt,
+      snapshot.me?.phone ?? null,
+      snapshot.me?.waId ?? null,
+      snapshot.me?.lid ?? null,
+      snapshot.me?.name ?? null,
+      isOver(snapshot),
+    ]);
+    if (endsLink(known, snapshot)) await this.endings.end(tx, known, 'session_logged_out');
+    if (snapshot.state === 'connected' && known.state !== 'connected') {
+      await tx(`SELECT pg_notify('${QUEUE_CHANNEL}', $1)`, [known.id]);
+    }
+  }
+}
+
+/** A link is known from the identity that comes with it and ends with a logout; the identity is kept to compare. */
+const REPORT = `UPDATE sessions SET state = $3, reason = $4, action = $5, detail = $6, since = $7,
+    proven_at = coalesce($8, proven_at), phone = coalesce($9, phone), wa_id = coalesce($10, wa_id),
+    lid = CASE WHEN $9::text IS NULL THEN lid ELSE $11 END,
+    profile_name = CASE WHEN $9::text IS NULL THEN profile_name ELSE coalesce($12, profile_name) END,
+    linked_at = CASE WHEN $3 = 'logged_out' THEN NULL WHEN $9::text IS NULL THEN linked_at ELSE coalesce(linked_at, now()) END,
+    desired = CASE WHEN $13 AND desired = 'running' THEN 'stopped' ELSE desired END,
+    reported_since = $7, reported_at = now(), updated_at = CASE WHEN state = $3 AND reason = $4 THEN updated_at ELSE now() END
+  WHERE tenant_id = $1 AND id = $2`;
+
+function isNews(known: StoredSession, snapshot: SessionSnapshot): boolean {
+  // A node that closes what is logged out reports `stopped`; that the link is gone says more.
+  if (known.state === 'logged_out' && snapshot.state === 'stopped') return false;
+  if (known.reportedSince === null || known.reportedAgoMs === null) return true;
+  return Date.parse(snapshot.since) >= known.reportedSince.getTime() || known.reportedAgoMs > OVERTAKING_MS;
+}
+
+/** A session that ended for good is not run again until someone starts it. */
+function isOver({ state, reason }: SessionSnapshot): boolean {
+  return state === 'logged_out' || reason === 'link_expired';
+}
+
+function endsLink(known: StoredSession, { state, me }: SessionSnapshot): boolean {
+  if (state === 'logged_out') return known.linkedAt !== null;
+  return isOtherNumber(known, me);
+}
+
+function isOtherNumber(known: StoredSession, me: OwnIdentity | null): boolean {
+  return me !== null && known.linkedAt !== null && known.phone !== null && known.phone !== me.phone;
+}
+
+function apply(known: StoredSession, snapshot: SessionSnapshot): void {
+  known.state = snapshot.state;
+  known.reportedSince = new Date(snapshot.since);
+  known.reportedAgoMs = 0;
+  if (snapshot.state === 'logged_out') known.linkedAt = null;
+  else if (snapshot.me !== null) known.linkedAt ??= new Date(snapshot.since);
+  if (snapshot.me !== null) known.phone = snapshot.me.phone;
+}

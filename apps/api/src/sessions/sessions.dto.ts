@@ -1,0 +1,132 @@
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { NODE_COMMANDS, qrSchema, sessionModeSchema, sessionNameSchema } from '#contracts';
+import { pageQuerySchema, pageSchema } from '../http/index.js';
+import { phoneSchema } from './phone-number.js';
+import { sessionSchema, SESSION_STATUSES } from './session-view.js';
+
+/** Words that stand where a session's name would in a path. */
+const RESERVED = ['init', 'status', 'disconnect'];
+const nameSchema = sessionNameSchema.refine(
+  (name) => !RESERVED.includes(name),
+  `must not be ${RESERVED.join(', ')}`,
+);
+const limitSchema = z
+  .int()
+  .min(0)
+  .max(2_147_483_647)
+  .nullable()
+  .describe('Messages per UTC day; null: the default of the tenant');
+const referenceSchema = z.string().min(1).max(100).describe('Id or name of a session');
+
+export class SessionDto extends createZodDto(sessionSchema) {}
+export class SessionPageDto extends createZodDto(pageSchema(sessionSchema).meta({ id: 'SessionPage' })) {}
+export class ListSessionsQuery extends createZodDto(pageQuerySchema) {}
+
+export class SessionParams extends createZodDto(z.strictObject({ session: referenceSchema })) {}
+
+export class CreateSessionDto extends createZodDto(
+  z
+    .strictObject({
+      name: nameSchema.optional().describe('Tenant-unique; one is made up when it is left out'),
+      mode: sessionModeSchema.optional().describe('The mode of the key when it is left out'),
+      dailyMessageLimit: limitSchema.optional(),
+    })
+    .prefault({})
+    .meta({ id: 'CreateSession' }),
+) {}
+
+export class ChangeSessionDto extends createZodDto(
+  z
+    .strictObject({ name: nameSchema.optional(), dailyMessageLimit: limitSchema.optional() })
+    .refine((change) => Object.keys(change).length > 0, 'must change something')
+    .meta({ id: 'ChangeSession' }),
+) {}
+
+const waitSchema = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(25)
+  .describe('Seconds to wait for a QR code, when there is none yet');
+
+export const QR_FORMATS = ['json', 'png', 'svg', 'terminal'] as const;
+export type QrFormat = (typeof QR_FORMATS)[number];
+
+export class QrQuery extends createZodDto(
+  z.strictObject({
+    format: z.enum(QR_FORMATS).default('json').describe('`terminal` is text for a dark terminal'),
+    wait: waitSchema.default(0),
+  }),
+) {}
+
+const qrViewSchema = qrSchema
+  .extend({
+    qr: qrSchema.shape.qr.describe('The string that the phone scans. A secret: whoever scans it is linked'),
+    dataUrl: z.string().describe('The QR code as a PNG image in a data: URL'),
+    attempt: qrSchema.shape.attempt.describe('1 for the first QR code since the start'),
+  })
+  .meta({ id: 'SessionQr' });
+export type QrView = z.infer<typeof qrViewSchema>;
+export class QrDto extends createZodDto(qrViewSchema) {}
+
+export class PairingCodeRequest extends createZodDto(
+  z
+    .strictObject({ phone: phoneSchema.describe('Number of the phone that will be linked') })
+    .meta({ id: 'PairingCodeRequest' }),
+) {}
+export class PairingCodeDto extends createZodDto(
+  z.object({ code: z.string().describe('To be entered on the phone. A secret') }).meta({ id: 'PairingCode' }),
+) {}
+
+const nodeDiagnostics = NODE_COMMANDS['session.diagnostics'].response.omit({
+  snapshot: true,
+  browserPid: true,
+});
+const diagnosticsSchema = nodeDiagnostics
+  .extend({
+    session: sessionSchema,
+    queue: z.object({
+      queued: z.int().describe('Messages that wait to be sent'),
+      oldestSeconds: z.number().nullable().describe('Age of the oldest of them'),
+    }),
+  })
+  .meta({ id: 'SessionDiagnostics' });
+export type DiagnosticsView = z.infer<typeof diagnosticsSchema>;
+export class DiagnosticsDto extends createZodDto(diagnosticsSchema) {}
+
+export class InitSessionDto extends createZodDto(
+  z
+    .strictObject({
+      session: referenceSchema.optional().describe('Id or name of a session that exists'),
+      name: nameSchema.optional().describe('Name of a session that is created unless it exists'),
+      wait: waitSchema.default(20),
+    })
+    .refine(({ session, name }) => session === undefined || name === undefined, {
+      path: ['name'],
+      message: 'must be left out when session is given',
+    })
+    .prefault({})
+    .meta({ id: 'InitSession' }),
+) {}
+const initializedSchema = z
+  .object({
+    session: sessionSchema,
+    qr: qrViewSchema.nullable().describe('null when there is nothing to scan (yet)'),
+  })
+  .meta({ id: 'InitializedSession' });
+export type InitializedSession = z.infer<typeof initializedSchema>;
+export class InitializedSessionDto extends createZodDto(initializedSchema) {}
+
+export class SessionReferenceQuery extends createZodDto(
+  z.strictObject({ session: referenceSchema.optional() }),
+) {}
+export class DisconnectDto extends createZodDto(
+  z.strictObject({ session: referenceSchema.optional() }).prefault({}).meta({ id: 'DisconnectSession' }),
+) {}
+
+const statusSchema = z
+  .object({ status: z.enum(SESSION_STATUSES), session: sessionSchema })
+  .meta({ id: 'SessionStatus' });
+export type StatusView = z.infer<typeof statusSchema>;
+export class SessionStatusDto extends createZodDto(statusSchema) {}

@@ -6,16 +6,31 @@ import { Clock, SystemClock } from '#kernel';
 import { ApiKeysModule } from './api-keys/index.js';
 import { AuditModule } from './audit/index.js';
 import { AuthModule } from './auth/index.js';
+import { ChatsModule } from './chats/index.js';
 import { API_CONFIG, type ApiConfig } from './config.js';
+import { ContactsModule } from './contacts/index.js';
 import { LOGGER } from './http/index.js';
 import { ProblemFilter } from './http/problem-filter.js';
 import { ZodPipe } from './http/zod-pipe.js';
 import { IdempotencyModule } from './idempotency/index.js';
 import { LimitsModule } from './limits/index.js';
+import { NodesModule } from './nodes/index.js';
+import { SessionsModule } from './sessions/index.js';
 import { TenantsModule } from './tenants/index.js';
 
 /** The features of the API; a new one is one line here. */
-const FEATURES = [AuditModule, LimitsModule, IdempotencyModule, AuthModule, TenantsModule, ApiKeysModule];
+const FEATURES = [
+  AuditModule,
+  LimitsModule,
+  IdempotencyModule,
+  AuthModule,
+  TenantsModule,
+  ApiKeysModule,
+  NodesModule,
+  SessionsModule,
+  ChatsModule,
+  ContactsModule,
+];
 
 /** What every feature gets injected without asking for it: the config, the logger, the clock, the database. */
 @Global()

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type { SessionState } from '#contracts';
 import { AppError } from '#kernel';
 import { assertSessionAllowed, type AuthContext } from '../auth/auth-context.js';
 import type { StoredSession } from '../nodes/index.js';
+import { current } from './session-view.js';
 import { noSuchSession, SessionRepository } from './session-repository.js';
 
 /** States in which a linked session is expected to come back by itself. */
@@ -31,6 +33,22 @@ export class SessionLookup {
     return this.sessions.list(auth.tenantId, { mode: auth.mode, ids: auth.sessionIds }, 10_000);
   }
 
+  /** Ids for a list's filter: of the session that is named, else of every session the key may use. */
+  async listIds(auth: AuthContext, reference: string | undefined): Promise<string[]> {
+    const sessions =
+      reference === undefined ? await this.listVisible(auth) : [await this.resolve(auth, reference)];
+    return sessions.map((session) => session.id);
+  }
+
+  /**
+   * Passes a session that is connected now.
+   * @throws AppError `session_not_connected` that says what to do
+   */
+  requireConnected(session: StoredSession): void {
+    const { state } = current(session);
+    if (state !== 'connected') throw notConnected(session, state);
+  }
+
   /**
    * Passes a session that can take messages: connected, or linked and on its way back.
    * @throws AppError `session_not_connected` that says what to do
@@ -38,7 +56,7 @@ export class SessionLookup {
   requireSendable(session: StoredSession): void {
     if (session.state === 'connected') return;
     if (session.linkedAt !== null && COMING_BACK.includes(session.state)) return;
-    throw new AppError('session_not_connected', `the session is ${session.state}: ${adviceFor(session)}`);
+    throw notConnected(session, session.state);
   }
 
   private async resolveOnly(auth: AuthContext): Promise<StoredSession> {
@@ -58,8 +76,12 @@ export function assertMode(auth: AuthContext, mode: AuthContext['mode']): void {
   throw new AppError('wrong_key_mode', `a ${auth.mode} key cannot use a ${mode} session`);
 }
 
-function adviceFor(session: StoredSession): string {
-  switch (session.state) {
+function notConnected(session: StoredSession, state: SessionState): AppError {
+  return new AppError('session_not_connected', `the session is ${state}: ${adviceFor(session, state)}`);
+}
+
+function adviceFor({ linkedAt }: StoredSession, state: SessionState): string {
+  switch (state) {
     case 'stopped':
       return 'start it';
     case 'pairing':
@@ -69,6 +91,8 @@ function adviceFor(session: StoredSession): string {
     case 'failed':
       return 'restart it';
     default:
-      return 'it is not linked to a phone yet; start it and scan its QR code';
+      return linkedAt === null
+        ? 'link it to a phone first'
+        : 'it comes back by itself; try again in a moment';
   }
 }

@@ -1,0 +1,40 @@
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { chatIdSchema, sessionIdSchema, waChatSchema } from '#contracts';
+import { pageQuerySchema, pageSchema } from '../http/index.js';
+
+export const CHAT_KINDS = waChatSchema.shape.kind;
+
+const chatSchema = z
+  .object({
+    id: chatIdSchema,
+    sessionId: sessionIdSchema,
+    waId: z.string().describe('WhatsApp’s chat id; the phone form where it is known'),
+    kind: CHAT_KINDS,
+    name: z.string().nullable(),
+    phone: z.string().nullable().describe('E.164 without +; null for a group'),
+    lid: z.string().nullable(),
+    lastMessageId: z.string().nullable(),
+    lastMessageAt: z.iso.datetime().nullable(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Chat' });
+export type ChatView = z.infer<typeof chatSchema>;
+export class ChatDto extends createZodDto(chatSchema) {}
+export class ChatPageDto extends createZodDto(pageSchema(chatSchema).meta({ id: 'ChatPage' })) {}
+
+export class ListChatsQuery extends createZodDto(
+  pageQuerySchema.extend({
+    session: z.string().min(1).max(100).optional().describe('Id or name of a session; left out: all of them'),
+    kind: CHAT_KINDS.optional(),
+    search: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Part of the name, or the beginning of the phone number'),
+  }),
+) {}
+
+export class ChatParams extends createZodDto(z.strictObject({ id: z.string().min(1).max(100) })) {}

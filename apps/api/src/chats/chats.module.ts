@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { NodesModule } from '../nodes/index.js';
+import { SessionsModule } from '../sessions/index.js';
+import { ChatFacts } from './chat-facts.js';
+import { ChatLookup } from './chat-lookup.js';
+import { ChatRepository } from './chat-repository.js';
+import { ChatsController } from './chats.controller.js';
+import { ChatsService } from './chats.service.js';
+
+@Module({
+  imports: [NodesModule, SessionsModule],
+  controllers: [ChatsController],
+  providers: [ChatFacts, ChatLookup, ChatRepository, ChatsService],
+  exports: [ChatLookup, ChatRepository],
+})
+export class ChatsModule {}

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import type { ChatRow } from '#database';
+import type { AuthContext } from '../auth/index.js';
+import { readPage, toPage, type Page } from '../http/index.js';
+import { SessionLookup } from '../sessions/index.js';
+import { ChatLookup } from './chat-lookup.js';
+import { ChatRepository } from './chat-repository.js';
+import type { ChatView, ListChatsQuery } from './chats.dto.js';
+
+const LIST = 'chats';
+const POSITION = [/^-?\d{1,18}$/, /^cht_[0-9a-z]{26}$/];
+
+/** Chats as a tenant reads them. */
+@Injectable()
+export class ChatsService {
+  constructor(
+    private readonly chats: ChatRepository,
+    private readonly lookup: ChatLookup,
+    private readonly sessions: SessionLookup,
+  ) {}
+
+  async list(auth: AuthContext, query: ListChatsQuery): Promise<Page<ChatView>> {
+    const page = readPage(LIST, query, POSITION);
+    const sessionIds = await this.sessions.listIds(auth, query.session);
+    const [activeAt, id] = page.after ?? [];
+    const after = activeAt !== undefined && id !== undefined ? { activeAt, id } : undefined;
+    const filter = { sessionIds, kind: query.kind, search: query.search };
+    const rows = await this.chats.list(auth.tenantId, filter, page.limit + 1, after);
+    return toPage(LIST, query, rows, (row) => [row.activeAt, row.id], chatView);
+  }
+
+  async get(auth: AuthContext, id: string): Promise<ChatView> {
+    return chatView(await this.lookup.get(auth, id));
+  }
+}
+
+export function chatView(chat: ChatRow): ChatView {
+  return {
+    id: chat.id,
+    sessionId: chat.sessionId,
+    waId: chat.waId,
+    kind: chat.kind,
+    name: chat.name,
+    phone: chat.phone,
+    lid: chat.lid,
+    lastMessageId: chat.lastMessageId,
+    lastMessageAt: chat.lastMessageAt?.toISOString() ?? null,
+    createdAt: chat.createdAt.toISOString(),
+    updatedAt: chat.updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,2 @@
+export { ContactRepository } from './contact-repository.js';
+export { ContactsModule } from './contacts.module.js';

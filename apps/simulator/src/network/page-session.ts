@@ -73,6 +73,8 @@ export class PageSession {
   private reply(rid: number, request: PageRequest): void {
     try {
       this.connection.send({ t: 'reply', rid, value: this.answer(request) });
+      // After the reply, because the page closes its connection when its login is gone.
+      if (request.name === 'logout') this.login?.revoke();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { message, status } = error;
@@ -96,7 +98,7 @@ export class PageSession {
       case 'faultUsed':
         return network.faults.used(request.id);
       case 'logout':
-        return login?.revoke();
+        return undefined;
       case 'group': {
         const group = network.accounts.findGroup(request.id);
         return group && network.accounts.wireGroup(group);

@@ -177,11 +177,12 @@ export class PageSession {
 
   private async logout(): Promise<void> {
     await this.connection.request({ name: 'logout' });
-    await this.frames;
+    await this.revoked();
   }
 
   /** The login is gone: forget everything and start again with a QR. */
   private async revoked(): Promise<void> {
+    if (this.login === undefined) return;
     this.login = undefined;
     this.connection.stop();
     this.keys.clear();

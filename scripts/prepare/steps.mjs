@@ -97,7 +97,7 @@ async function takeLock(path) {
  */
 export async function withPrepareLock(step) {
   const path = join(root, '.wagate', 'prepare.lock');
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await mkdir(dirname(path), { recursive: true });
   const deadline = performance.now() + LOCK_WAIT_MS;
   let told = false;
   while (!(await takeLock(path))) {

@@ -26,6 +26,9 @@ export interface RunningObjectStore {
   stop(): Promise<void>;
 }
 
+/** Answered to everybody, as by MinIO: whoever waits for the server has no keys. */
+const HEALTH_PATH = '/minio/health/live';
+
 function answerError(request: IncomingMessage, answer: ServerResponse, error: S3Error): void {
   if (answer.headersSent) {
     answer.destroy();
@@ -45,6 +48,7 @@ async function answerRequest(
 ): Promise<void> {
   // Taken apart by hand: URL would resolve `..` in a key before it could be refused.
   const [path = '', search = ''] = (raw.url ?? '').split('?');
+  if (path === HEALTH_PATH) return void answer.end();
   const query = new URLSearchParams(search);
   const sha256 = verifySignature(raw, query, keys);
   const [bucket = '', ...parts] = path.slice(1).split('/').map(decodePart);

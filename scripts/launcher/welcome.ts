@@ -1,0 +1,38 @@
+export interface WelcomeInput {
+  apiUrl: string;
+  simulatorUrl: string;
+  testKey: string;
+  startedInMs: number;
+}
+
+/** A phone of the simulator that scans, and one that answers with an echo. */
+const OWN_PHONE = '12025550100';
+const ECHO_PHONE = '12025550111';
+
+/** What somebody needs to know who has just started wagate; each curl line works as it stands. */
+export function welcome({ apiUrl, simulatorUrl, testKey, startedInMs }: WelcomeInput): string {
+  const api = `${apiUrl}/api/v1`;
+  const auth = `-H 'Authorization: Bearer ${testKey}'`;
+  const json = `-H 'Content-Type: application/json'`;
+  const toScan = `sed 's/.*"qr":"\\([^"]*\\)".*/{"qr":"\\1","phone":"${OWN_PHONE}"}/'`;
+  return `
+wagate is up (${(startedInMs / 1_000).toFixed(1)} s). Ctrl-C stops everything; the data stays in .wagate/
+
+  API          ${api}
+  Swagger      ${apiUrl}/docs
+  Simulator    ${simulatorUrl}    our own WhatsApp, for trying things out without a phone
+  Test key     ${testKey}
+
+The first message, on the simulator:
+
+  1. open a session
+     curl -s -X POST ${api}/sessions/init ${auth}
+
+  2. scan its QR with the simulated phone ${OWN_PHONE} (or on the simulator's page)
+     curl -s '${api}/sessions/qr?wait=20' ${auth} | ${toScan} | curl -s -X POST ${simulatorUrl}/scan ${json} -d @-
+
+  3. send a text to the echo, and see it answer
+     curl -s -X POST '${api}/messages/send-text?wait=delivered' ${auth} ${json} -d '{"recipient":"${ECHO_PHONE}","message":"Hello"}'
+     curl -s '${api}/messages?limit=5' ${auth}
+`;
+}

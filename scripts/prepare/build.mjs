@@ -5,6 +5,8 @@ import { PrepareError, run, timed } from './steps.mjs';
 
 const BUILD_TIMEOUT_MS = 10 * 60_000;
 const SOURCE_FOLDERS = ['apps', 'libs', 'scripts/launcher'];
+/** What tsconfig.build.json takes of them. */
+const SOURCES = /^(?:(?:apps|libs)\/[^/]+\/src|scripts\/launcher)\/(?!.*\.test\.ts$)/;
 const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 const PAGE_BUNDLER = 'apps/simulator/src/page-bundle';
 
@@ -23,7 +25,7 @@ async function readSources(root) {
   const folders = await Promise.all(SOURCE_FOLDERS.map((folder) => listFiles(join(root, folder))));
   const files = folders
     .flat()
-    .filter((path) => !/\.test\.tsx?$/.test(path))
+    .filter((path) => SOURCES.test(relative(root, path)))
     .sort();
   const hash = createHash('sha256').update(process.versions.node.split('.')[0]);
   for (const path of [...files, ...SETTINGS.map((name) => join(root, name))]) {

@@ -9,6 +9,7 @@ import { AuthModule } from './auth/index.js';
 import { ChatsModule } from './chats/index.js';
 import { API_CONFIG, type ApiConfig } from './config.js';
 import { ContactsModule } from './contacts/index.js';
+import { HealthModule } from './health/index.js';
 import { LOGGER } from './http/index.js';
 import { ProblemFilter } from './http/problem-filter.js';
 import { ZodPipe } from './http/zod-pipe.js';
@@ -17,6 +18,7 @@ import { LimitsModule } from './limits/index.js';
 import { NodesModule } from './nodes/index.js';
 import { SessionsModule } from './sessions/index.js';
 import { TenantsModule } from './tenants/index.js';
+import { UsageModule } from './usage/index.js';
 
 /** The features of the API; a new one is one line here. */
 const FEATURES = [
@@ -26,6 +28,8 @@ const FEATURES = [
   AuthModule,
   TenantsModule,
   ApiKeysModule,
+  UsageModule,
+  HealthModule,
   NodesModule,
   SessionsModule,
   ChatsModule,

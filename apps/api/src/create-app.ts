@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { RequestGate } from './auth/request-gate.js';
 import type { ApiConfig } from './config.js';
+import { Metrics } from './health/index.js';
 import { ApiAdapter } from './http/api-adapter.js';
 import { API_PREFIX, NestLogger } from './http/index.js';
 import { logRequests } from './http/request-log.js';
@@ -15,19 +16,28 @@ import { serveOpenApi } from './openapi.js';
 /** Routes outside the API: they are for machines of the operator, not for tenants. */
 const UNPREFIXED = ['health/{*path}', 'metrics', 'internal/{*path}'];
 
-/** The whole api, ready for `listen`. The database must have been migrated. */
-export async function createApp(config: ApiConfig, logger: Logger): Promise<NestFastifyApplication> {
+/**
+ * The whole api, ready for `listen`. The database must have been migrated.
+ * @param options.preview nothing is started or connected: only good for looking at its routes
+ */
+export async function createApp(
+  config: ApiConfig,
+  logger: Logger,
+  { preview = false } = {},
+): Promise<NestFastifyApplication> {
   const adapter = new ApiAdapter({ logger, trustedProxyHops: config.TRUSTED_PROXY_HOPS });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, logger), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,
+    preview,
   });
   app.setGlobalPrefix(API_PREFIX, { exclude: UNPREFIXED });
+  if (preview) return app;
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const gate = app.get(RequestGate, { strict: false });
   setSecurityHeaders(fastify, config);
-  logRequests(fastify, logger);
+  logRequests(fastify, logger, app.get(Metrics, { strict: false }));
   fastify.addHook('onRequest', (request, reply) => gate.enter(request, reply));
   serveOpenApi(app, config);
   return app;

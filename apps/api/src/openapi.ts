@@ -2,19 +2,49 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { cleanupOpenApiDoc } from 'nestjs-zod';
 import type { ApiConfig } from './config.js';
+import { completeDocument } from './http/openapi/complete-document.js';
+import { inlineRoots, nameSchemas } from './http/openapi/tidy-schemas.js';
+import { SWAGGER_CSS } from './http/openapi/swagger-css.js';
 
-/** Builds the OpenAPI document of everything the app routes. */
-export function buildOpenApi(app: NestFastifyApplication): OpenAPIObject {
+const DESCRIPTION = `A self-hosted WhatsApp gateway: link a number by QR code, send and receive messages, media and more.
+
+**Authentication**: \`Authorization: Bearer wg_…\` or \`X-API-Key: wg_…\`. **Errors** are problem details (RFC 9457) with a \`code\` of a closed set and the \`requestId\`. **Limits**: every answer carries \`RateLimit-Limit\`, \`-Remaining\`, \`-Reset\` and \`-Policy\`; a 429 also \`Retry-After\`. **Lists** are newest first; send \`nextCursor\` as \`cursor\` for more. **Idempotency**: an operation marked \`by_key\` answers the same for seven days under one \`Idempotency-Key\`.
+
+wagate is not affiliated with WhatsApp or Meta.`;
+
+/** The OpenAPI document of everything the app routes. */
+export function buildOpenApi(app: NestFastifyApplication, publicUrl?: string): OpenAPIObject {
   const settings = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('wagate')
+    .setDescription(DESCRIPTION)
     .setVersion('1')
-    .addSecurity('bearer', { type: 'http', scheme: 'bearer' })
-    .addSecurity('apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key' })
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'An API key' })
+    .addSecurity('apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' })
+    .addServer(publicUrl ?? '/')
     .build();
-  return cleanupOpenApiDoc(SwaggerModule.createDocument(app, settings));
+  const raw = inlineRoots(SwaggerModule.createDocument(app, settings, { operationIdFactory }));
+  return completeDocument(nameSchemas(cleanupOpenApiDoc(raw)));
 }
 
-export function serveOpenApi(app: NestFastifyApplication, _config: ApiConfig): void {
-  SwaggerModule.setup('docs', app, () => buildOpenApi(app), { jsonDocumentUrl: 'openapi.json' });
+/** `ApiKeyController.list` → `ApiKey_list`. */
+function operationIdFactory(controller: string, method: string): string {
+  return `${controller.replace(/Controller$/, '')}_${method}`;
+}
+
+/** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */
+export function serveOpenApi(app: NestFastifyApplication, config: Pick<ApiConfig, 'PUBLIC_URL'>): void {
+  SwaggerModule.setup('docs', app, () => buildOpenApi(app, config.PUBLIC_URL), {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'wagate API',
+    customCss: SWAGGER_CSS,
+    swaggerOptions: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      docExpansion: 'list',
+      filter: true,
+    },
+  });
 }

@@ -25,15 +25,18 @@ export class Authenticator {
   /**
    * @param address of the caller; too many failures from one address are answered 429 before the database is asked,
    *   while keys that were found valid a moment ago still pass
-   * @throws AppError `unauthenticated`, `tenant_suspended`, `rate_limited`
+   * @throws AppError `unauthenticated`, `forbidden`, `tenant_suspended`, `rate_limited`
    */
   async authenticate(key: string | undefined, address: string): Promise<AuthContext> {
     const stored = key === undefined ? undefined : await this.find(key, address);
     // Hashed in any case, so that an unknown public id takes as long as a wrong secret.
     const matches = this.hasher.matches(key ?? '', stored?.secretHash ?? NO_HASH);
-    if (!stored || !matches || !this.isUsable(stored, address)) {
+    if (!stored || !matches || !this.isAlive(stored)) {
       await this.limiter.takeAuthFailure(address);
       throw new AppError('unauthenticated', 'a valid API key is required');
+    }
+    if (stored.allowedIps !== null && !isAllowedAddress(address, stored.allowedIps)) {
+      throw new AppError('forbidden', 'this API key may not be used from this address');
     }
     if (stored.tenantStatus === 'suspended')
       throw new AppError('tenant_suspended', 'this tenant is suspended');
@@ -50,10 +53,7 @@ export class Authenticator {
     return this.keys.find(parsed.publicId);
   }
 
-  private isUsable(stored: StoredKey, address: string): boolean {
-    const now = this.clock.now();
-    if (stored.revokedAt !== null) return false;
-    if (stored.expiresAt !== null && stored.expiresAt <= now) return false;
-    return stored.allowedIps === null || isAllowedAddress(address, stored.allowedIps);
+  private isAlive({ revokedAt, expiresAt }: StoredKey): boolean {
+    return revokedAt === null && (expiresAt === null || expiresAt > this.clock.now());
   }
 }

@@ -1,13 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { routeOf } from './request.js';
+import { routeOf, type ApiReply, type ApiRequest } from './request.js';
+
+/** Counts answered requests. */
+export interface RequestObserver {
+  observe(request: ApiRequest, reply: ApiReply): void;
+}
 
 /** Health probes and scrapes come every few seconds and say nothing. */
 const QUIET = /^\/(health|metrics|docs)/;
 
 /** One line per answered request: the route's pattern, never its URL, query or body. */
-export function logRequests(fastify: FastifyInstance, logger: Logger): void {
+export function logRequests(fastify: FastifyInstance, logger: Logger, metrics: RequestObserver): void {
   fastify.addHook('onResponse', (request, reply, done) => {
+    metrics.observe(request, reply);
     const route = routeOf(request);
     const line = {
       method: request.method,

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { SCOPES, type Scope } from '#contracts';
 import { Database, type TenantRow } from '#database';
 import { AppError, newId } from '#kernel';
@@ -35,26 +36,40 @@ export class TenantService {
   ): Promise<IdempotentAnswer<CreatedTenant>> {
     return this.database.worker((tx) =>
       this.idempotency.run(tx, operatorTenantId, request, async () => {
-        const id = newId('tnt');
-        await this.tenants.insert(tx, { id, name: input.name, status: 'active', ...input.limits });
-        await this.audit.record(tx, by, { tenantId: id, action: 'tenant.created', targetId: id });
-        const { firstKey } = input;
-        const key = firstKey
-          ? await this.keys.issue(tx, id, by, {
-              name: firstKey.name,
-              mode: firstKey.mode,
-              scopes: firstKey.scopes ?? TENANT_SCOPES,
-              sessionIds: null,
-              allowedIps: null,
-              expiresAt: null,
-            })
-          : null;
-        const row = await this.tenants.find(tx, id);
-        if (!row) throw notFound();
-        const body = { ...toTenant(row), firstKey: key };
-        return { status: 201, body, storedBody: { ...body, firstKey: withoutSecret(key) }, resourceId: id };
+        const body = await this.insert(tx, by, input);
+        return {
+          status: 201,
+          body,
+          storedBody: { ...body, firstKey: withoutSecret(body.firstKey) },
+          resourceId: body.id,
+        };
       }),
     );
+  }
+
+  /** The same for the command line. */
+  make(by: Actor, input: CreateTenant): Promise<CreatedTenant> {
+    return this.database.worker((tx) => this.insert(tx, by, input));
+  }
+
+  private async insert(tx: EntityManager, by: Actor, input: CreateTenant): Promise<CreatedTenant> {
+    const id = newId('tnt');
+    await this.tenants.insert(tx, { id, name: input.name, status: 'active', ...input.limits });
+    await this.audit.record(tx, by, { tenantId: id, action: 'tenant.created', targetId: id });
+    const { firstKey } = input;
+    const key = firstKey
+      ? await this.keys.issue(tx, id, by, {
+          name: firstKey.name,
+          mode: firstKey.mode,
+          scopes: firstKey.scopes ?? TENANT_SCOPES,
+          sessionIds: null,
+          allowedIps: null,
+          expiresAt: null,
+        })
+      : null;
+    const row = await this.tenants.find(tx, id);
+    if (!row) throw notFound();
+    return { ...toTenant(row), firstKey: key };
   }
 
   async get(id: string): Promise<Tenant> {

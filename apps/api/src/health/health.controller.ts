@@ -1,0 +1,54 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Public } from '../auth/index.js';
+import { Operation, type ApiReply } from '../http/index.js';
+import { LivenessDto, READINESS_EXAMPLE, ReadinessDto, type Liveness } from './health.dto.js';
+import { HealthRegistry, type Readiness } from './health-registry.js';
+import { Metrics } from './metrics.js';
+
+@ApiTags('Operations')
+@Controller()
+export class HealthController {
+  constructor(
+    private readonly health: HealthRegistry,
+    private readonly metrics: Metrics,
+  ) {}
+
+  @Get('health/live')
+  @Public()
+  @Operation({
+    summary: 'Tell whether the process runs',
+    idempotent: 'safe',
+    answer: { status: 200, type: LivenessDto, example: { status: 'live', uptimeSeconds: 3600 } },
+  })
+  live(): Liveness {
+    return { status: 'live', uptimeSeconds: Math.floor(process.uptime()) };
+  }
+
+  @Get('health/ready')
+  @Public()
+  @Operation({
+    summary: 'Tell whether requests can be served',
+    description: '200 when `ready` or `degraded`, 503 with the same body when `not_ready`.',
+    idempotent: 'safe',
+    answer: { status: 200, type: ReadinessDto, example: READINESS_EXAMPLE },
+  })
+  async ready(@Res({ passthrough: true }) reply: ApiReply): Promise<Readiness> {
+    const readiness = await this.health.readiness();
+    void reply.code(readiness.status === 'not_ready' ? 503 : 200);
+    return readiness;
+  }
+
+  @Get('metrics')
+  @Public()
+  @Operation({
+    summary: 'Show metrics for Prometheus',
+    idempotent: 'safe',
+    answer: { status: 200, contentType: 'text/plain' },
+  })
+  async show(@Res({ passthrough: true }) reply: ApiReply): Promise<string> {
+    const { registry } = this.metrics;
+    void reply.header('Content-Type', registry.contentType);
+    return registry.metrics();
+  }
+}

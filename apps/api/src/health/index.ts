@@ -1,0 +1,3 @@
+export { HealthModule } from './health.module.js';
+export { HealthRegistry, type HealthCheck } from './health-registry.js';
+export { Metrics } from './metrics.js';

@@ -1,0 +1,44 @@
+import { ERROR_CODES } from '#contracts';
+
+/** Schema of every error answer. */
+export const PROBLEM_SCHEMA = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'detail', 'code', 'requestId'],
+  properties: {
+    type: { type: 'string', description: '`urn:wagate:problem:<code>`' },
+    title: { type: 'string', description: 'The name of the status' },
+    status: { type: 'integer' },
+    detail: { type: 'string', description: 'For people; may change' },
+    code: { type: 'string', enum: [...ERROR_CODES], description: 'For machines; never renamed' },
+    requestId: { type: 'string', description: 'Quote it when you ask the operator' },
+    errors: {
+      type: 'array',
+      description: 'The fields that broke a rule',
+      items: {
+        type: 'object',
+        required: ['path', 'message'],
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+    outcome: {
+      type: 'string',
+      enum: ['not_sent', 'unknown'],
+      description: 'Whether what was asked for may have happened all the same',
+    },
+  },
+};
+
+/** Headers of every answer. */
+export const RESPONSE_HEADERS = {
+  'X-Request-Id': { description: 'Yours, or one of ours', schema: { type: 'string' } },
+  'RateLimit-Limit': {
+    description: 'Requests per window of the limit nearest to its end',
+    schema: { type: 'string' },
+  },
+  'RateLimit-Remaining': { description: 'Requests left of it', schema: { type: 'string' } },
+  'RateLimit-Reset': { description: 'Seconds until it is whole again', schema: { type: 'string' } },
+  'RateLimit-Policy': {
+    description: 'All limits that apply: requests, window in seconds, name',
+    schema: { type: 'string' },
+  },
+} as const;

@@ -1,14 +1,28 @@
 import { is2026 } from './boot.js';
 
-/** As the 2026-09 build minifies it: a class of one letter that carries no message. */
-class t extends Error {
-  status: number | undefined;
-  constructor(status?: number) {
+/** As the 2026-09 build minifies them: classes of one letter that tell nothing. */
+class OneLetterError extends Error {
+  constructor(
+    letter: string,
+    readonly status: number | undefined,
+  ) {
     super();
-    this.status = status;
+    Object.defineProperty(this, 'name', { value: letter, enumerable: false });
+    Object.defineProperty(this, 'stack', { value: letter, enumerable: false });
   }
 }
-Object.defineProperty(t.prototype, 'name', { value: 't' });
+
+class t extends OneLetterError {
+  constructor(status?: number) {
+    super('t', status);
+  }
+}
+
+class r extends OneLetterError {
+  constructor() {
+    super('r', undefined);
+  }
+}
 
 class PageError extends Error {
   constructor(
@@ -22,17 +36,13 @@ class PageError extends Error {
 
 /**
  * An error as page code throws it. `ServerStatusCodeError` is what the library looks for when the server
- * refused; the 2026-09 build tells neither name nor message.
+ * refused; the 2026-09 build tells neither name nor message, so failures read `t: t`.
  */
 export function pageError(message: string, options: { name?: string; status?: number } = {}): Error {
   return is2026 ? new t(options.status) : new PageError(message, options.name ?? 'Error', options.status);
 }
 
-/** What IndexedDB throws for a key that is no key, e.g. `undefined`; minified away in the 2026-09 build. */
+/** What IndexedDB throws for a key that is no key, e.g. `undefined`; reads `r: r` in the 2026-09 build. */
 export function dataError(): Error {
-  if (!is2026) return new DOMException('The parameter is not a valid key.', 'DataError');
-  return new r();
+  return is2026 ? new r() : new DOMException('The parameter is not a valid key.', 'DataError');
 }
-
-class r extends Error {}
-Object.defineProperty(r.prototype, 'name', { value: 'r' });

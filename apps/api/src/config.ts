@@ -70,6 +70,16 @@ export const apiConfigSchema = z.object({
     'Failed authentications per minute that one address may cause',
   ),
 
+  MESSAGE_TTL_SECONDS: count(60, 2_592_000, 86_400).describe(
+    'How long an accepted message may wait to be sent, unless it says itself',
+  ),
+  MESSAGE_ACK_TIMEOUT_SECONDS: count(1, 3_600, 60).describe(
+    'A message that WhatsApp has not acknowledged after this is of unknown fate',
+  ),
+  MESSAGE_UNKNOWN_FINAL_SECONDS: count(1, 604_800, 86_400).describe(
+    'After this an unknown fate is no longer looked into',
+  ),
+
   MEDIA_MAX_IMAGE_BYTES: count(1, 2 ** 31, 16 * MIB).describe('Largest image, in bytes'),
   MEDIA_MAX_VIDEO_BYTES: count(1, 2 ** 31, 64 * MIB).describe('Largest video, in bytes'),
   MEDIA_MAX_AUDIO_BYTES: count(1, 2 ** 31, 16 * MIB).describe('Largest audio or voice file, in bytes'),

@@ -79,14 +79,18 @@ export class ScriptedNode {
     return `http://127.0.0.1:${String(this.port)}`;
   }
 
-  /** Listens (on its port of before, if it had one) and tells the api that it lives. */
+  /** Listens (on its port of before, if it had one) unless it does, and tells the api that it lives. */
   async start(): Promise<this> {
+    if (!this.server) await this.listen();
+    await this.heartbeat();
+    return this;
+  }
+
+  private async listen(): Promise<void> {
     this.server = createServer((request, response) => void this.serve(request, response));
     this.server.listen(this.port, '127.0.0.1');
     await once(this.server, 'listening');
     this.port = (this.server.address() as AddressInfo).port;
-    await this.heartbeat();
-    return this;
   }
 
   /** Nobody answers any more. */

@@ -42,7 +42,7 @@ export class CheckContactsDto extends createZodDto(
       session: sessionReference.optional().describe('Id or name; left out: the only one'),
       phones: z.array(phoneSchema).min(1).max(20),
     })
-    .meta({ id: 'CheckContacts' }),
+    .meta({ id: 'CheckContacts', example: { phones: ['+4915112345678'] } }),
 ) {}
 
 const checkedSchema = z

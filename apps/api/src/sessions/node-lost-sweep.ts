@@ -6,6 +6,8 @@ import { NODE_FRESH_MS, NODE_LOST_MS, SESSION_COLUMNS, type StoredSession } from
 import { SessionLifecycle } from './session-lifecycle.js';
 
 const SWEEP_EVERY_MS = 2_000;
+/** An api that was away itself has heard no heartbeat: nodes get this long to be heard first. */
+const FIRST_SWEEP_AFTER_MS = 12_000;
 const REMOVALS_AT_ONCE = 20;
 
 /**
@@ -25,7 +27,7 @@ export class NodeLostSweep implements OnApplicationBootstrap, OnApplicationShutd
   ) {}
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.schedule(FIRST_SWEEP_AFTER_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -42,13 +44,13 @@ export class NodeLostSweep implements OnApplicationBootstrap, OnApplicationShutd
     }
   }
 
-  private schedule(): void {
+  private schedule(afterMs: number): void {
     if (this.closed) return;
     this.timer = setTimeout(() => {
       this.running = this.sweep()
         .catch((error: unknown) => this.note(error))
-        .finally(() => this.schedule());
-    }, SWEEP_EVERY_MS);
+        .finally(() => this.schedule(SWEEP_EVERY_MS));
+    }, afterMs);
   }
 
   private note(error: unknown, sessionId?: string): void {

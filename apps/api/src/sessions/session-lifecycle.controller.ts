@@ -94,7 +94,7 @@ export class SessionLifecycleController {
   @Operation({
     summary: 'Log a session out',
     description:
-      'Removes the login from the phone and forgets it here; messages that wait to be sent end as failed. Start the session again to link a phone.',
+      'Forgets the login, and has WhatsApp remove it from the phone when the session is connected; messages that wait to be sent end as failed. Start the session again to link a phone.',
     idempotent: 'idempotent',
     answer: { status: 200, type: SessionDto, example: LOGGED_OUT },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'node_unavailable'],

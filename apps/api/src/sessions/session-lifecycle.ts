@@ -55,17 +55,7 @@ export class SessionLifecycle {
    */
   async logout(session: StoredSession): Promise<StoredSession> {
     if (!isPlaced(session) || isUnlinked(session)) return session;
-    const after = await this.command(session, 'session.logout', LOGOUT_TIMEOUT_MS);
-    return this.database.workerSql(async (query) => {
-      const current = await this.placed.lock(query, keyOf(after));
-      if (!current) return after;
-      if (current.linkedAt !== null) await this.endings.end(query, current, 'session_logged_out');
-      await query(
-        `UPDATE sessions SET desired = 'stopped', linked_at = NULL, updated_at = now() WHERE tenant_id = $1 AND id = $2`,
-        [current.tenantId, current.id],
-      );
-      return (await this.placed.lock(query, keyOf(after))) ?? after;
-    });
+    return this.command(session, 'session.logout', LOGOUT_TIMEOUT_MS);
   }
 
   /** The session is gone at once, its name is free; the node removes the profile now or at its next heartbeat. */

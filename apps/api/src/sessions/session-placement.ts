@@ -54,7 +54,7 @@ export class SessionPlacement {
       query(
         `UPDATE sessions SET desired = $4, state = $5, reason = $6, action = $7, detail = $8, since = $9
          WHERE tenant_id = $1 AND id = $2 AND epoch = $3 AND desired = 'running'
-           AND state = $10 AND since = $11 AND reported_at IS NOT DISTINCT FROM $12`,
+           AND state = $10 AND reason = $11 AND reported_since IS NOT DISTINCT FROM $12`,
         [
           session.tenantId,
           session.id,
@@ -66,8 +66,8 @@ export class SessionPlacement {
           before.detail,
           before.since,
           session.state,
-          session.since,
-          session.reportedAt,
+          session.reason,
+          session.reportedSince,
         ],
       ),
     );

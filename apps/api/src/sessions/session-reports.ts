@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { OwnIdentity, SessionSnapshot } from '#contracts';
+import type { SessionSnapshot } from '#contracts';
 import type { Query } from '#database';
 import { NodeFactHandlers, type FactOf, type StoredSession } from '../nodes/index.js';
 import { SessionEndings } from './session-endings.js';
@@ -49,6 +49,8 @@ export class SessionReports implements OnModuleInit {
       snapshot.me?.lid ?? null,
       snapshot.me?.name ?? null,
       isOver(snapshot),
+      isUnlinked(snapshot),
+      isLinked(snapshot),
     ]);
     if (endsLink(known, snapshot)) await this.endings.end(tx, known, 'session_logged_out');
     if (snapshot.state === 'connected' && known.state !== 'connected') {
@@ -57,12 +59,12 @@ export class SessionReports implements OnModuleInit {
   }
 }
 
-/** A link is known from the identity that comes with it and ends with a logout; the identity is kept to compare. */
+/** The identity of the last link is kept, to be compared with that of the next. */
 const REPORT = `UPDATE sessions SET state = $3, reason = $4, action = $5, detail = $6, since = $7,
     proven_at = coalesce($8, proven_at), phone = coalesce($9, phone), wa_id = coalesce($10, wa_id),
     lid = CASE WHEN $9::text IS NULL THEN lid ELSE $11 END,
     profile_name = CASE WHEN $9::text IS NULL THEN profile_name ELSE coalesce($12, profile_name) END,
-    linked_at = CASE WHEN $3 = 'logged_out' THEN NULL WHEN $9::text IS NULL THEN linked_at ELSE coalesce(linked_at, now()) END,
+    linked_at = CASE WHEN $14 THEN NULL WHEN $15 THEN coalesce(linked_at, now()) ELSE linked_at END,
     desired = CASE WHEN $13 AND desired = 'running' THEN 'stopped' ELSE desired END,
     reported_since = $7, reported_at = now(), updated_at = CASE WHEN state = $3 AND reason = $4 THEN updated_at ELSE now() END
   WHERE tenant_id = $1 AND id = $2`;
@@ -79,20 +81,26 @@ function isOver({ state, reason }: SessionSnapshot): boolean {
   return state === 'logged_out' || reason === 'link_expired';
 }
 
-function endsLink(known: StoredSession, { state, me }: SessionSnapshot): boolean {
-  if (state === 'logged_out') return known.linkedAt !== null;
-  return isOtherNumber(known, me);
+/** A login that shows a QR code has none, whatever was known of it. */
+function isUnlinked({ state }: SessionSnapshot): boolean {
+  return state === 'logged_out' || state === 'pairing';
 }
 
-function isOtherNumber(known: StoredSession, me: OwnIdentity | null): boolean {
-  return me !== null && known.linkedAt !== null && known.phone !== null && known.phone !== me.phone;
+function isLinked({ state, me }: SessionSnapshot): boolean {
+  return me !== null && (state === 'connected' || state === 'connecting' || state === 'interrupted');
+}
+
+/** What waits was meant for a login that is gone: it was logged out, or another number is linked now. */
+function endsLink(known: StoredSession, { state, me }: SessionSnapshot): boolean {
+  if (state === 'logged_out') return known.state !== 'logged_out';
+  return me !== null && known.phone !== null && known.phone !== me.phone;
 }
 
 function apply(known: StoredSession, snapshot: SessionSnapshot): void {
   known.state = snapshot.state;
   known.reportedSince = new Date(snapshot.since);
   known.reportedAgoMs = 0;
-  if (snapshot.state === 'logged_out') known.linkedAt = null;
-  else if (snapshot.me !== null) known.linkedAt ??= new Date(snapshot.since);
+  if (isUnlinked(snapshot)) known.linkedAt = null;
+  else if (isLinked(snapshot)) known.linkedAt ??= new Date(snapshot.since);
   if (snapshot.me !== null) known.phone = snapshot.me.phone;
 }

@@ -33,14 +33,14 @@ export class CreateSessionDto extends createZodDto(
       dailyMessageLimit: limitSchema.optional(),
     })
     .prefault({})
-    .meta({ id: 'CreateSession' }),
+    .meta({ id: 'CreateSession', example: { name: 'support' } }),
 ) {}
 
 export class ChangeSessionDto extends createZodDto(
   z
     .strictObject({ name: nameSchema.optional(), dailyMessageLimit: limitSchema.optional() })
     .refine((change) => Object.keys(change).length > 0, 'must change something')
-    .meta({ id: 'ChangeSession' }),
+    .meta({ id: 'ChangeSession', example: { dailyMessageLimit: 500 } }),
 ) {}
 
 const waitSchema = z.coerce
@@ -73,7 +73,7 @@ export class QrDto extends createZodDto(qrViewSchema) {}
 export class PairingCodeRequest extends createZodDto(
   z
     .strictObject({ phone: phoneSchema.describe('Number of the phone that will be linked') })
-    .meta({ id: 'PairingCodeRequest' }),
+    .meta({ id: 'PairingCodeRequest', example: { phone: '+4915112345678' } }),
 ) {}
 export class PairingCodeDto extends createZodDto(
   z.object({ code: z.string().describe('To be entered on the phone. A secret') }).meta({ id: 'PairingCode' }),
@@ -107,7 +107,7 @@ export class InitSessionDto extends createZodDto(
       message: 'must be left out when session is given',
     })
     .prefault({})
-    .meta({ id: 'InitSession' }),
+    .meta({ id: 'InitSession', example: { name: 'support' } }),
 ) {}
 const initializedSchema = z
   .object({
@@ -122,7 +122,10 @@ export class SessionReferenceQuery extends createZodDto(
   z.strictObject({ session: referenceSchema.optional() }),
 ) {}
 export class DisconnectDto extends createZodDto(
-  z.strictObject({ session: referenceSchema.optional() }).prefault({}).meta({ id: 'DisconnectSession' }),
+  z
+    .strictObject({ session: referenceSchema.optional() })
+    .prefault({})
+    .meta({ id: 'DisconnectSession', example: { session: 'support' } }),
 ) {}
 
 const statusSchema = z

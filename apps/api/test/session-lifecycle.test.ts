@@ -1,0 +1,321 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
+import { NodeLostSweep } from '../src/sessions/index.js';
+import { connected, Refusal, ScriptedNode, snapshot } from './scripted-node.js';
+import { expectProblem, type SessionBody } from './session-bodies.js';
+
+let api: TestApi;
+let node: ScriptedNode;
+let tenant: TestTenant;
+let made = 0;
+
+beforeAll(async () => {
+  api = await startApi();
+  tenant = await api.createTenant();
+  await api.database.workerSql((query) =>
+    query('UPDATE tenants SET max_sessions = 1000 WHERE id = $1', [tenant.tenantId]),
+  );
+  node = await new ScriptedNode(api, 'node-1').start();
+});
+
+afterEach(async () => {
+  for (const command of Object.keys(node.scripts) as (keyof typeof node.scripts)[])
+    delete node.scripts[command];
+  node.capacity = 50;
+  await node.start();
+});
+
+afterAll(async () => {
+  await node?.stop();
+  await api?.close();
+});
+
+async function create(): Promise<SessionBody> {
+  made += 1;
+  const answer = await tenant.client.post<SessionBody>('/sessions', { name: `session-${String(made)}` });
+  expect(answer.status).toBe(201);
+  return answer.body;
+}
+
+async function linked(phone = '4915112345678'): Promise<SessionBody> {
+  const session = await create();
+  await act(session, 'start');
+  await node.become(session.id, connected(phone));
+  return session;
+}
+
+function act(session: SessionBody, verb: string) {
+  return tenant.client.post<SessionBody>(`/sessions/${session.id}/${verb}`);
+}
+
+async function read(session: SessionBody): Promise<SessionBody> {
+  return (await tenant.client.get<SessionBody>(`/sessions/${session.id}`)).body;
+}
+
+/** Nothing was heard of the node for so long. */
+async function silence(nodeName: string, seconds: number): Promise<void> {
+  await api.database.workerSql((query) =>
+    query('UPDATE nodes SET last_seen_at = now() - make_interval(secs => $2) WHERE name = $1', [
+      nodeName,
+      seconds,
+    ]),
+  );
+}
+
+describe('start', () => {
+  it('answers with the session as the node took it, and is connected when the node says so', async () => {
+    const session = await create();
+    expect(session).toMatchObject({
+      state: 'stopped',
+      reason: 'created',
+      action: 'start',
+      me: null,
+      provenAt: null,
+    });
+    const started = await act(session, 'start');
+    expect(started.status).toBe(200);
+    expect(started.body).toMatchObject({
+      id: session.id,
+      state: 'starting',
+      status: 'qr_pending',
+      action: null,
+    });
+    expect(node.callsOf('session.start').at(-1)).toMatchObject({
+      sessionId: session.id,
+      epoch: 1,
+      mode: 'test',
+    });
+    await node.become(session.id, snapshot({ state: 'pairing', reason: 'scan_qr', action: 'scan_qr' }));
+    expect(await read(session)).toMatchObject({ state: 'pairing', status: 'qr_pending', action: 'scan_qr' });
+    await node.become(session.id, connected('4915112345678'));
+    expect(await read(session)).toMatchObject({
+      state: 'connected',
+      status: 'connected',
+      reason: 'ready',
+      reasonText: 'WhatsApp answers and messages flow.',
+      me: { id: '4915112345678@c.us', phone: '4915112345678', lid: null, name: 'Test phone' },
+    });
+  });
+
+  it('changes nothing for a session that runs', async () => {
+    const session = await linked();
+    const again = await act(session, 'start');
+    expect(again.body).toMatchObject({ state: 'connected' });
+    expect(node.addressOf(session.id).epoch).toBe(1);
+  });
+
+  it('keeps a session of one node on it, with its epoch, over stop and start', async () => {
+    const session = await linked();
+    await act(session, 'stop');
+    await act(session, 'start');
+    expect(node.callsOf('session.start').at(-1)).toMatchObject({ sessionId: session.id, epoch: 1 });
+  });
+
+  it('gives way when the node cannot be reached: 503, and the session is as before', async () => {
+    const session = await create();
+    await node.stop();
+    const answer = await act(session, 'start');
+    expectProblem(answer, 503, 'node_unavailable');
+    expect(answer.body).toMatchObject({ outcome: 'not_sent' });
+    expect(answer.headers.get('retry-after')).toBe('5');
+    expect(await read(session)).toMatchObject({ state: 'stopped', reason: 'created', action: 'start' });
+    await node.start();
+    expect((await node.heartbeat()).sessions.find((one) => one.sessionId === session.id)?.running).toBe(
+      false,
+    );
+  });
+
+  it('refuses with 503 when no node was heard lately', async () => {
+    const session = await create();
+    await silence('node-1', 21);
+    expectProblem(await act(session, 'start'), 503, 'node_unavailable');
+  });
+
+  it('refuses with capacity_exhausted when every place is taken, and takes a place only for what runs', async () => {
+    const running = await linked();
+    const next = await create();
+    node.capacity = (await node.heartbeat()).sessions.filter((one) => one.running).length;
+    await node.heartbeat();
+    expectProblem(await act(next, 'start'), 503, 'capacity_exhausted');
+    expect(await read(next)).toMatchObject({ state: 'stopped' });
+    await act(running, 'stop');
+    expect((await act(next, 'start')).status).toBe(200);
+    expectProblem(await act(running, 'start'), 503, 'capacity_exhausted');
+  });
+
+  it('never gives one last place to two', async () => {
+    const sessions = await Promise.all([create(), create(), create(), create()]);
+    node.capacity = (await node.heartbeat()).sessions.filter((one) => one.running).length + 1;
+    await node.heartbeat();
+    const answers = await Promise.all(sessions.map((session) => act(session, 'start')));
+    expect(answers.map((answer) => answer.status).sort()).toEqual([200, 503, 503, 503]);
+  });
+
+  it('passes on a refusal of the node and leaves the session as before', async () => {
+    const session = await create();
+    node.scripts['session.start'] = () => new Refusal('capacity_exhausted', 'not_sent');
+    expectProblem(await act(session, 'start'), 503, 'capacity_exhausted');
+    expect(await read(session)).toMatchObject({ state: 'stopped' });
+  });
+
+  it('does not show what only concerns api and node', async () => {
+    const session = await create();
+    node.scripts['session.start'] = () => new Refusal('unauthenticated');
+    const problem = expectProblem(await act(session, 'start'), 503, 'node_unavailable');
+    expect(problem.detail).not.toContain('session.start');
+  });
+});
+
+describe('placement', () => {
+  it('prefers the least loaded node, and raises the epoch when an unlinked session moves', async () => {
+    const second = await new ScriptedNode(api, 'node-2').start();
+    const session = await create();
+    await act(session, 'start');
+    expect(second.callsOf('session.start').at(-1)).toMatchObject({ sessionId: session.id, epoch: 1 });
+    await silence('node-2', 25);
+    await act(session, 'start');
+    expect(node.callsOf('session.start').at(-1)).toMatchObject({ sessionId: session.id, epoch: 2 });
+    expect((await second.heartbeat()).sessions).toEqual([]);
+    const stale = await second.become(session.id, connected('4915199999999'));
+    expect(stale).toEqual([session.id]);
+    expect(await read(session)).toMatchObject({ state: 'starting' });
+    await second.stop();
+    await api.database.workerSql((query) => query(`DELETE FROM nodes WHERE name = 'node-2'`));
+  });
+
+  it('leaves a linked session with the node that holds its login', async () => {
+    const session = await linked();
+    await act(session, 'stop');
+    const second = await new ScriptedNode(api, 'node-2').start();
+    await silence('node-1', 25);
+    expectProblem(await act(session, 'start'), 503, 'node_unavailable');
+    expect(second.callsOf('session.start')).toEqual([]);
+    await second.stop();
+    await api.database.workerSql((query) => query(`DELETE FROM nodes WHERE name = 'node-2'`));
+  });
+});
+
+describe('stop', () => {
+  it('stops, keeps the link, and may be repeated', async () => {
+    const session = await linked();
+    const stopped = await act(session, 'stop');
+    expect(stopped.status).toBe(200);
+    expect(stopped.body).toMatchObject({ state: 'stopped', me: { phone: '4915112345678' } });
+    expect((await act(session, 'stop')).body).toMatchObject({ state: 'stopped' });
+    expect((await act(await create(), 'stop')).body).toMatchObject({ state: 'stopped', reason: 'created' });
+  });
+
+  it('is kept as a wish while the node is away, and told with its next heartbeat', async () => {
+    const session = await linked();
+    await node.stop();
+    expect((await act(session, 'stop')).status).toBe(200);
+    await node.start();
+    const told = (await node.heartbeat()).sessions.find((one) => one.sessionId === session.id);
+    expect(told).toMatchObject({ running: false, epoch: 1, mode: 'test' });
+  });
+});
+
+describe('restart', () => {
+  it('restarts what runs and starts what does not', async () => {
+    const session = await linked();
+    expect((await act(session, 'restart')).body).toMatchObject({
+      state: 'starting',
+      me: { phone: '4915112345678' },
+    });
+    const idle = await create();
+    expect((await act(idle, 'restart')).body).toMatchObject({ state: 'starting' });
+    expect(node.callsOf('session.restart').map((call) => call.sessionId)).toEqual([session.id, idle.id]);
+  });
+});
+
+describe('logout', () => {
+  it('unlinks, forgets who was linked, and is not run again by itself', async () => {
+    const session = await linked();
+    const out = await act(session, 'logout');
+    expect(out.status).toBe(200);
+    expect(out.body).toMatchObject({ state: 'logged_out', reason: 'logged_out', action: 'relink', me: null });
+    const told = (await node.heartbeat()).sessions.find((one) => one.sessionId === session.id);
+    expect(told).toMatchObject({ running: false });
+    const calls = node.callsOf('session.logout').length;
+    expect((await act(session, 'logout')).body).toMatchObject({ state: 'logged_out' });
+    expect(node.callsOf('session.logout')).toHaveLength(calls);
+  });
+
+  it('is refused while the node is away, and the session stays linked', async () => {
+    const session = await linked();
+    await node.stop();
+    expectProblem(await act(session, 'logout'), 503, 'node_unavailable');
+    expect(await read(session)).toMatchObject({ state: 'connected', me: { phone: '4915112345678' } });
+  });
+
+  it('that the phone does is seen, and outlives the report that the browser is closed', async () => {
+    const session = await linked();
+    await node.become(session.id, snapshot({ state: 'logged_out', reason: 'unlinked', action: 'relink' }));
+    await node.become(session.id, snapshot({ state: 'stopped', reason: 'requested' }));
+    expect(await read(session)).toMatchObject({ state: 'logged_out', reason: 'unlinked', me: null });
+  });
+
+  it('of a session that was never started changes nothing', async () => {
+    expect((await act(await create(), 'logout')).body).toMatchObject({ state: 'stopped', reason: 'created' });
+  });
+});
+
+describe('delete', () => {
+  it('removes the profile, frees the name, and leaves nothing to find', async () => {
+    const session = await linked();
+    expect((await tenant.client.request('DELETE', `/sessions/${session.id}`)).status).toBe(204);
+    expect(node.callsOf('session.delete').at(-1)).toMatchObject({ sessionId: session.id, epoch: 1 });
+    expectProblem(await tenant.client.get(`/sessions/${session.id}`), 404, 'not_found');
+    expectProblem(await tenant.client.request('DELETE', `/sessions/${session.id}`), 404, 'not_found');
+    const again = await tenant.client.post<SessionBody>('/sessions', { name: session.name });
+    expect(again.status).toBe(201);
+    expect(again.body.id).not.toBe(session.id);
+  });
+
+  it('is finished once the node is back, when it was away', async () => {
+    const session = await linked();
+    const address = node.addressOf(session.id);
+    await node.stop();
+    expect((await tenant.client.request('DELETE', `/sessions/${session.name}`)).status).toBe(204);
+    expect((await tenant.client.post('/sessions', { name: session.name })).status).toBe(201);
+    await node.start();
+    const fact = { kind: 'session.state', snapshot: connected('4915112345678') } as const;
+    expect(await node.report({ ...address, fact })).toEqual([session.id]);
+    await api.app.get(NodeLostSweep, { strict: false }).sweep();
+    expect(node.callsOf('session.delete').at(-1)).toMatchObject({ sessionId: session.id });
+    const calls = node.callsOf('session.delete').length;
+    await api.app.get(NodeLostSweep, { strict: false }).sweep();
+    expect(node.callsOf('session.delete')).toHaveLength(calls);
+  });
+});
+
+describe('a silent node', () => {
+  it('has its sessions shown as interrupted after 30 s, and as they are once it is heard again', async () => {
+    const session = await linked();
+    const idle = await create();
+    await silence('node-1', 29);
+    await api.app.get(NodeLostSweep, { strict: false }).sweep();
+    expect(await read(session)).toMatchObject({ state: 'connected' });
+    await silence('node-1', 31);
+    await api.app.get(NodeLostSweep, { strict: false }).sweep();
+    expect(await read(session)).toMatchObject({
+      state: 'interrupted',
+      status: 'disconnected',
+      reason: 'node_lost',
+      me: { phone: '4915112345678' },
+    });
+    expect(await read(idle)).toMatchObject({ state: 'stopped' });
+    await node.heartbeat();
+    expect(await read(session)).toMatchObject({ state: 'connected', reason: 'ready' });
+  });
+
+  it('is not needed for doubt: a connection that nobody proved for 30 s is not shown', async () => {
+    const session = await linked();
+    await api.database.workerSql((query) =>
+      query(`UPDATE sessions SET reported_at = now() - interval '31 seconds' WHERE id = $1`, [session.id]),
+    );
+    expect(await read(session)).toMatchObject({ state: 'interrupted', reason: 'probe_failed' });
+    await node.become(session.id, connected('4915112345678'));
+    expect(await read(session)).toMatchObject({ state: 'connected' });
+  });
+});

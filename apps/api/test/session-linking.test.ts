@@ -1,0 +1,262 @@
+import jsQR from 'jsqr';
+import { PNG } from 'pngjs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
+import { connected, Refusal, ScriptedNode, snapshot } from './scripted-node.js';
+import { expectProblem, type SessionBody } from './session-bodies.js';
+
+const SECRET_QR = '2@Qx7secret/of+this==,login,parts,1';
+const pairing = () => snapshot({ state: 'pairing', reason: 'scan_qr', action: 'scan_qr' });
+
+interface QrBody {
+  qr: string;
+  dataUrl: string;
+  expiresAt: string;
+  attempt: number;
+}
+
+let api: TestApi;
+let node: ScriptedNode;
+let tenant: TestTenant;
+let made = 0;
+
+beforeAll(async () => {
+  api = await startApi();
+  node = await new ScriptedNode(api, 'node-1').start();
+  tenant = await api.createTenant();
+});
+
+afterEach(() => {
+  for (const command of Object.keys(node.scripts) as (keyof typeof node.scripts)[])
+    delete node.scripts[command];
+});
+
+afterAll(async () => {
+  await node?.stop();
+  await api?.close();
+});
+
+async function started(owner = tenant): Promise<SessionBody> {
+  made += 1;
+  const name = `session-${String(made)}`;
+  const created = await owner.client.post<SessionBody>('/sessions', { name });
+  await owner.client.post(`/sessions/${name}/start`);
+  return created.body;
+}
+
+function showQr(): void {
+  const expiresAt = new Date(Date.now() + 20_000).toISOString();
+  node.scripts['session.qr'] = () => ({ snapshot: pairing(), qr: { qr: SECRET_QR, expiresAt, attempt: 2 } });
+}
+
+function readPng(bytes: Buffer): string | undefined {
+  const image = PNG.sync.read(bytes);
+  return jsQR(new Uint8ClampedArray(image.data), image.width, image.height)?.data;
+}
+
+describe('the QR code', () => {
+  it('comes in every format, readable, and is not to be kept by anyone', async () => {
+    const session = await started();
+    showQr();
+    const json = await tenant.client.get<QrBody>(`/sessions/${session.id}/qr`);
+    expect(json.status).toBe(200);
+    expect(json.body).toMatchObject({ qr: SECRET_QR, attempt: 2 });
+    expect(readPng(Buffer.from(json.body.dataUrl.replace('data:image/png;base64,', ''), 'base64'))).toBe(
+      SECRET_QR,
+    );
+    const png = await tenant.client.get(`/sessions/${session.id}/qr?format=png`);
+    expect(png.headers.get('content-type')).toBe('image/png');
+    expect(readPng(png.bytes)).toBe(SECRET_QR);
+    const svg = await tenant.client.get(`/sessions/${session.id}/qr?format=svg`);
+    expect(svg.headers.get('content-type')).toContain('image/svg+xml');
+    expect(svg.bytes.toString()).toContain('<svg');
+    const terminal = await tenant.client.get(`/sessions/${session.id}/qr?format=terminal`);
+    expect(terminal.headers.get('content-type')).toContain('text/plain');
+    expect(terminal.bytes.toString()).toMatch(/[▀▄█]/);
+    for (const answer of [json, png, svg, terminal])
+      expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('is neither stored nor logged', async () => {
+    const session = await started();
+    showQr();
+    await tenant.client.get(`/sessions/${session.id}/qr`);
+    expect(JSON.stringify(api.logged)).not.toContain('Qx7secret');
+    const rows = await api.database.workerSql((query) =>
+      query('SELECT s.*, a.detail AS audited FROM sessions s LEFT JOIN audit_log a ON a.target_id = s.id'),
+    );
+    expect(JSON.stringify(rows)).not.toContain('Qx7secret');
+  });
+
+  it('is waited for by the node, and what the node saw meanwhile is shown', async () => {
+    const session = await started();
+    const waits: number[] = [];
+    node.scripts['session.qr'] = ({ waitMs }) => {
+      waits.push(waitMs);
+      return { snapshot: pairing(), qr: null };
+    };
+    const answer = await tenant.client.get(`/sessions/${session.id}/qr?wait=7`);
+    const problem = expectProblem(answer, 409, 'qr_not_available');
+    expect(problem.detail).toContain('wait=20');
+    expect(waits).toEqual([7000]);
+    const seen = await tenant.client.get<SessionBody>(`/sessions/${session.id}`);
+    expect(seen.body).toMatchObject({ state: 'pairing', status: 'qr_pending' });
+  });
+
+  it('is refused with the reason: not started, connected, node away', async () => {
+    const created = await tenant.client.post<SessionBody>('/sessions', { name: 'idle' });
+    const idle = await tenant.client.get(`/sessions/${created.body.id}/qr`);
+    expect(expectProblem(idle, 409, 'qr_not_available').detail).toContain('start it first');
+    const session = await started();
+    await node.become(session.id, connected('4915112345678'));
+    const linked = await tenant.client.get(`/sessions/${session.id}/qr?wait=20`);
+    expect(expectProblem(linked, 409, 'qr_not_available').detail).toContain('connected');
+    const other = await started();
+    await node.stop();
+    expectProblem(await tenant.client.get(`/sessions/${other.id}/qr`), 503, 'node_unavailable');
+    await node.start();
+  });
+
+  it.each([
+    ['format=gif', 'format'],
+    ['wait=26', 'wait'],
+    ['wait=-1', 'wait'],
+    ['wait=soon', 'wait'],
+    ['size=3', 'size'],
+  ])('is refused for %s, and the field is named', async (query, path) => {
+    const session = await started();
+    const answer = await tenant.client.get(`/sessions/${session.id}/qr?${query}`);
+    expect(expectProblem(answer, 400, 'invalid_request').errors?.[0]?.path).toBe(path);
+  });
+});
+
+describe('a pairing code', () => {
+  it('is given three times in ten minutes for one number', async () => {
+    const session = await started();
+    node.scripts['session.pairing-code'] = ({ phone }) => ({ code: `CODE-${phone.slice(-4)}` });
+    const ask = (phone: string) => tenant.client.post(`/sessions/${session.id}/pairing-code`, { phone });
+    for (const written of ['+49 151 12340001', '4915112340001', '0049 (151) 12340001']) {
+      const answer = await ask(written);
+      expect(answer.status).toBe(200);
+      expect(answer.body).toEqual({ code: 'CODE-0001' });
+      expect(answer.headers.get('cache-control')).toBe('no-store');
+    }
+    const fourth = await ask('+4915112340001');
+    expectProblem(fourth, 429, 'pairing_limit_reached');
+    expect(Number(fourth.headers.get('retry-after'))).toBeGreaterThan(550);
+    expect((await ask('+4915112340002')).status).toBe(200);
+    expect(node.callsOf('session.pairing-code')).toHaveLength(4);
+    expect(JSON.stringify(api.logged)).not.toContain('CODE-0001');
+  });
+
+  it('does not count when the node refused, and passes the refusal on', async () => {
+    const session = await started();
+    node.scripts['session.pairing-code'] = () => new Refusal('qr_not_available');
+    for (let i = 0; i < 4; i += 1) {
+      const answer = await tenant.client.post(`/sessions/${session.id}/pairing-code`, {
+        phone: '+4915112340003',
+      });
+      expectProblem(answer, 409, 'qr_not_available');
+    }
+  });
+
+  it('is refused for a session that does not run or is linked, and for a number that is none', async () => {
+    const created = await tenant.client.post<SessionBody>('/sessions', { name: 'idle-2' });
+    const ask = (id: string, phone: unknown) => tenant.client.post(`/sessions/${id}/pairing-code`, { phone });
+    expectProblem(await ask(created.body.id, '+4915112340004'), 409, 'invalid_state');
+    const session = await started();
+    await node.become(session.id, connected('4915112345678'));
+    expectProblem(await ask(session.id, '+4915112340004'), 409, 'session_already_linked');
+    for (const phone of ['12', 'call me', '+49', 4915112340004, undefined]) {
+      const answer = await ask(session.id, phone);
+      expect(expectProblem(answer, 400, 'invalid_request').errors?.[0]?.path).toBe('phone');
+    }
+  });
+});
+
+describe('diagnostics', () => {
+  it('say what the node knows and what waits, and nothing of the machine', async () => {
+    const session = await started();
+    node.scripts['session.diagnostics'] = () => ({
+      snapshot: snapshot(),
+      waVersion: '2.3000.1',
+      shims: [{ name: 'msg-key', state: 'active' }],
+      brokenContracts: [],
+      lastProbe: null,
+      lastInboundAt: null,
+      lastAckAt: null,
+      restartsLastHour: 0,
+      browserPid: 4711,
+      memoryBytes: 123,
+      sandbox: true,
+      quarantinedEvents: 0,
+      pendingEvents: 0,
+    });
+    const answer = await tenant.client.get(`/sessions/${session.id}/diagnostics`);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      session: { id: session.id },
+      queue: { queued: 0, oldestSeconds: null },
+      waVersion: '2.3000.1',
+      memoryBytes: 123,
+    });
+    expect(answer.body).not.toHaveProperty('browserPid');
+  });
+
+  it('need a session that was started once', async () => {
+    const created = await tenant.client.post<SessionBody>('/sessions', { name: 'idle-3' });
+    expectProblem(await tenant.client.get(`/sessions/${created.body.id}/diagnostics`), 409, 'invalid_state');
+  });
+});
+
+describe('the short forms', () => {
+  interface InitBody {
+    session: SessionBody;
+    qr: QrBody | null;
+  }
+
+  it('create, show and stop the session of a tenant that has one', async () => {
+    const small = await api.createTenant();
+    expectProblem(await small.client.get('/sessions/status'), 409, 'session_required');
+    showQr();
+    const first = await small.client.request<InitBody>('POST', '/sessions/init');
+    expect(first.status).toBe(200);
+    expect(first.headers.get('cache-control')).toBe('no-store');
+    expect(first.body).toMatchObject({
+      session: { state: 'pairing', status: 'qr_pending' },
+      qr: { qr: SECRET_QR },
+    });
+    const again = await small.client.post<InitBody>('/sessions/init', { wait: 0 });
+    expect(again.body.session.id).toBe(first.body.session.id);
+    await node.become(first.body.session.id, connected('4915112345678'));
+    expect((await small.client.post<InitBody>('/sessions/init')).body).toMatchObject({
+      session: { state: 'connected' },
+      qr: null,
+    });
+    const status = await small.client.get('/sessions/status');
+    expect(status.body).toMatchObject({ status: 'connected', session: { id: first.body.session.id } });
+    const stopped = await small.client.request<SessionBody>('POST', '/sessions/disconnect');
+    expect(stopped.body).toMatchObject({ state: 'stopped', status: 'disconnected' });
+    expect((await small.client.post<SessionBody>('/sessions/disconnect')).status).toBe(200);
+  });
+
+  it('need a name where there are several', async () => {
+    const small = await api.createTenant();
+    showQr();
+    await small.client.post('/sessions/init', { name: 'one' });
+    const two = await small.client.post<InitBody>('/sessions/init', { name: 'two' });
+    expect((await small.client.post<InitBody>('/sessions/init', { name: 'two' })).body.session.id).toBe(
+      two.body.session.id,
+    );
+    expectProblem(await small.client.post('/sessions/init'), 409, 'session_required');
+    expectProblem(await small.client.get('/sessions/status'), 409, 'session_required');
+    expectProblem(await small.client.post('/sessions/disconnect'), 409, 'session_required');
+    const status = await small.client.get('/sessions/status?session=two');
+    expect(status.body).toMatchObject({ status: 'qr_pending', session: { name: 'two' } });
+    const stopped = await small.client.post<SessionBody>('/sessions/disconnect', { session: 'two' });
+    expect(stopped.body).toMatchObject({ name: 'two', state: 'stopped' });
+    expectProblem(await small.client.post('/sessions/init', { session: 'three' }), 404, 'not_found');
+    const both = await small.client.post('/sessions/init', { session: 'one', name: 'two' });
+    expect(expectProblem(both, 400, 'invalid_request').errors?.[0]?.path).toBe('name');
+  });
+});

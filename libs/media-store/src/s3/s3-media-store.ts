@@ -82,7 +82,7 @@ export class S3MediaStore extends MediaStore {
     const measured = new MeasuredParts(stream, options, PART_BYTES);
     const parts = measured.parts();
     const first = await parts.next();
-    const firstPart = first.value ?? Buffer.alloc(0);
+    const firstPart = first.done ? Buffer.alloc(0) : first.value;
     const second = await parts.next();
     if (second.done) {
       const headers = { 'Content-Type': options.contentType };

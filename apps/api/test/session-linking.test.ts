@@ -1,10 +1,12 @@
-import jsQR from 'jsqr';
+import jsqr from 'jsqr';
 import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
 import { connected, Refusal, ScriptedNode, snapshot } from './scripted-node.js';
 import { expectProblem, type SessionBody } from './session-bodies.js';
 
+/** The package's types describe a module that exports `default`; what it exports is the function itself. */
+const jsQR = jsqr as unknown as typeof jsqr.default;
 const SECRET_QR = '2@Qx7secret/of+this==,login,parts,1';
 const pairing = () => snapshot({ state: 'pairing', reason: 'scan_qr', action: 'scan_qr' });
 

@@ -1,3 +1,4 @@
+export { answerProblem } from './answer-problem.js';
 export { NestLogger, LOGGER } from './logger.js';
 export { ApiProblems, Operation, type OperationOptions } from './operation.js';
 export {
@@ -10,3 +11,4 @@ export {
   type PageRequest,
 } from './pagination.js';
 export { API_PREFIX, routeOf, type ApiReply, type ApiRequest } from './request.js';
+export { detailsOf } from './zod-details.js';

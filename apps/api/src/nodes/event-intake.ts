@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { eventBatchAnswerSchema, eventBatchSchema, NodeEvent, NodeFact } from '#contracts';
 import { Database, isDatabaseUnavailable, type Query } from '#database';
 import { isAppError } from '#kernel';
-import { LOGGER } from '../http/logger.js';
+import { LOGGER } from '../http/index.js';
 import { NodeFactHandlers } from './node-fact-handlers.js';
 import { PlacedSessions, type SessionKey } from './placed-sessions.js';
 import type { StoredSession } from './session-columns.js';
@@ -48,7 +48,7 @@ export class EventIntake {
     } catch (error) {
       if (isPassing(error)) throw error;
       this.logger.error(
-        { err: describe(error), sessionId: events[0].sessionId },
+        { err: error, sessionId: events[0].sessionId },
         'facts were refused; storing one by one',
       );
     }
@@ -64,7 +64,7 @@ export class EventIntake {
       } catch (error) {
         if (isPassing(error)) throw error;
         this.logger.error(
-          { err: describe(error), sessionId: event.sessionId, kind: event.fact.kind },
+          { err: error, sessionId: event.sessionId, kind: event.fact.kind },
           'fact quarantined',
         );
         await this.database.workerSql((query) =>

@@ -1,12 +1,13 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { eventBatchSchema, heartbeatSchema } from '#contracts';
 import { AppError } from '#kernel';
 import { SignatureVerifier } from '#runtime';
 import { API_CONFIG, type ApiConfig } from '../config.js';
-import { detailsOf } from '../http/zod-details.js';
+import { answerProblem, detailsOf, LOGGER, type ApiReply, type ApiRequest } from '../http/index.js';
 import { EventIntake } from './event-intake.js';
 import { HeartbeatIntake } from './heartbeat-intake.js';
 
@@ -26,6 +27,7 @@ export class InternalRoutes implements OnModuleInit {
     private readonly host: HttpAdapterHost,
     private readonly events: EventIntake,
     private readonly heartbeats: HeartbeatIntake,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.verifier = new SignatureVerifier(config.INTERNAL_SECRET);
   }
@@ -33,6 +35,10 @@ export class InternalRoutes implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     await fastify.register((scope, _options, done) => {
+      // A scope has the error handler of the moment it is made; Nest sets the app's later.
+      scope.setErrorHandler((error: unknown, request: ApiRequest, reply: ApiReply) =>
+        answerProblem(error, request, reply, this.logger),
+      );
       scope.removeAllContentTypeParsers();
       const options = { parseAs: 'string', bodyLimit: LARGEST_BODY_BYTES } as const;
       scope.addContentTypeParser('application/json', options, (_request, body, parsed) => parsed(null, body));

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { SessionState } from '#contracts';
 import { AppError } from '#kernel';
-import { assertSessionAllowed, type AuthContext } from '../auth/auth-context.js';
+import { assertSessionAllowed, type AuthContext } from '../auth/index.js';
 import type { StoredSession } from '../nodes/index.js';
 import { current } from './session-view.js';
 import { noSuchSession, SessionRepository } from './session-repository.js';

@@ -105,6 +105,7 @@ export class Database {
     let broken = false;
     try {
       client = await this.pool().connect();
+      client.on('error', ignoreEvent);
       const opened = client.query(`BEGIN; ${opening}`);
       // Awaited before the commit; until then a failure shows in the work's own statements too.
       opened.catch(() => undefined);
@@ -118,6 +119,7 @@ export class Database {
       broken = client !== undefined && !(await client.query('ROLLBACK').then(isDone, isNotDone));
       throw translateDatabaseError(error, outcome);
     } finally {
+      client?.off('error', ignoreEvent);
       client?.release(broken);
     }
   }
@@ -163,6 +165,9 @@ function assertCommittable(client: pg.PoolClient): void {
 async function rollBack(runner: QueryRunner): Promise<void> {
   if (runner.isTransactionActive) await runner.rollbackTransaction().then(isDone, isNotDone);
 }
+
+/** A connection that breaks also fails the statement on it, which is what is heard; unheard, the event ends the process. */
+const ignoreEvent = (): void => undefined;
 
 const isDone = (): boolean => true;
 const isNotDone = (): boolean => false;

@@ -106,27 +106,52 @@ CREATE TABLE usage_daily (
 SELECT wagate_tenant_table('usage_daily', worker => true);
 
 -- Adds n accepted messages to one counter unless that would pass the limit (null: none); true when added. The limit
--- is divided among the 16 rows and a full row sends the caller on to the next, so exactly "lim" fit in a day.
--- After false the caller must roll back: a part of n may have been added.
+-- is divided among the 16 rows, so exactly "lim" fit in a day. After false the caller must roll back: a part of n may
+-- have been added.
+-- A limited counter never waits for a row lock, so callers cannot deadlock, whatever they hold: it takes a row that
+-- is free, and looks again for up to a second while those with room are held by others.
 CREATE FUNCTION wagate_count_accepted(tenant text, session text, n integer, lim integer) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
   today date := (now() AT TIME ZONE 'utc')::date;
-  first_shard integer := floor(random() * 16)::integer;
-  candidate integer;
-  room integer;
+  own integer := pg_backend_pid() % 16;
+  free integer;
+  may_wait boolean := false;
 BEGIN
-  FOR i IN 0..15 LOOP
-    candidate := (first_shard + i) % 16;
-    room := CASE WHEN lim IS NULL THEN 2147483647 ELSE lim / 16 + (candidate < lim % 16)::integer END;
-    CONTINUE WHEN room < n;
+  IF lim IS NULL THEN
     INSERT INTO usage_daily AS u (tenant_id, day, session_id, shard, accepted)
-    VALUES (tenant, today, session, candidate, n)
-    ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET accepted = u.accepted + n
-    WHERE u.accepted + n <= room;
+    VALUES (tenant, today, session, own, n)
+    ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET accepted = u.accepted + n;
+    RETURN true;
+  END IF;
+  FOR attempt IN 1..500 LOOP
+    EXIT WHEN n > lim / 16 + (lim % 16 > 0)::integer;
+    SELECT u.shard INTO free FROM usage_daily u
+    WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = session
+      AND u.accepted + n <= lim / 16 + (u.shard < lim % 16)::integer
+    ORDER BY (u.shard - own + 16) % 16 LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
+      UPDATE usage_daily u SET accepted = u.accepted + n
+      WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = session AND u.shard = free;
       RETURN true;
     END IF;
+    -- A row that is not there yet is made under a lock of its own, because an insert would wait for another one's.
+    FOR free IN SELECT (own + i) % 16 FROM generate_series(0, 15) AS i LOOP
+      CONTINUE WHEN n > lim / 16 + (free < lim % 16)::integer OR EXISTS (SELECT FROM usage_daily u
+        WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = session AND u.shard = free);
+      may_wait := true;
+      CONTINUE WHEN NOT pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', tenant, today, session, free), 0));
+      INSERT INTO usage_daily (tenant_id, day, session_id, shard, accepted)
+      VALUES (tenant, today, session, free, n) ON CONFLICT DO NOTHING;
+      IF FOUND THEN
+        RETURN true;
+      END IF;
+    END LOOP;
+    EXIT WHEN NOT may_wait AND NOT EXISTS (SELECT FROM usage_daily u
+      WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = session
+        AND u.accepted + n <= lim / 16 + (u.shard < lim % 16)::integer);
+    may_wait := false;
+    PERFORM pg_sleep(0.002);
   END LOOP;
   RETURN n > 1 AND wagate_count_accepted(tenant, session, n / 2, lim)
     AND wagate_count_accepted(tenant, session, n - n / 2, lim);

@@ -6,12 +6,12 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { orExit, prepareBuild } from './prepare.mjs';
-import { root } from './prepare/steps.mjs';
+import { dataFolder, root } from './prepare/steps.mjs';
 
 async function embeddedSettings() {
   if (process.env.DATABASE_URL) return {};
   try {
-    return JSON.parse(await readFile(join(root, '.wagate', 'api-settings.json'), 'utf8'));
+    return JSON.parse(await readFile(join(dataFolder, 'api-settings.json'), 'utf8'));
   } catch (error) {
     if (error.code === 'ENOENT') return {};
     throw error;

@@ -13,6 +13,8 @@ import { welcome } from './welcome.js';
 export interface LaunchOptions {
   /** The checkout. */
   root: string;
+  /** Where data, secrets and profiles are kept. */
+  folder: string;
   chromePath: string;
 }
 
@@ -20,7 +22,6 @@ type Stop = () => Promise<void>;
 
 /** Everything of one `npm start`, with what was started so far, so that it can be stopped at any moment. */
 class Launch {
-  private readonly folder: string;
   private readonly stops: Stop[] = [];
   private starting: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
@@ -29,9 +30,7 @@ class Launch {
   constructor(
     private readonly options: LaunchOptions,
     private readonly record: RunRecord,
-  ) {
-    this.folder = join(options.root, '.wagate');
-  }
+  ) {}
 
   /** @returns the text to greet with */
   start(): Promise<string> {
@@ -66,11 +65,11 @@ class Launch {
     const startedAt = performance.now();
     const host = process.env.HOST ?? '127.0.0.1';
     const ports = await choosePorts(host);
-    const secretsFile = join(this.folder, 'secrets.json');
+    const secretsFile = join(this.options.folder, 'secrets.json');
     const secrets = await loadSecrets(secretsFile);
     const database = await this.startDatabase();
     const plan = makePlan({
-      folder: this.folder,
+      folder: this.options.folder,
       host,
       ports,
       secrets,
@@ -85,19 +84,19 @@ class Launch {
     const testKey = await obtainTestKey({ root, apiUrl, knownKey: secrets.testKey, env: plan.api.env });
     await saveSecrets(secretsFile, { ...secrets, testKey });
     const simulatorUrl = `http://127.0.0.1:${ports.simulator}`;
-    return welcome({ apiUrl, simulatorUrl, testKey, startedInMs: performance.now() - startedAt });
+    return welcome({ apiUrl, simulatorUrl, testKey, folder, startedInMs: performance.now() - startedAt });
   }
 
   private async startDatabase(): Promise<EmbeddedDatabase> {
     const wished = Number(process.env.POSTGRES_PORT ?? 0);
-    const database = await EmbeddedDatabase.start(join(this.folder, 'postgres'), wished);
+    const database = await EmbeddedDatabase.start(join(this.options.folder, 'postgres'), wished);
     this.stops.push(() => database.stop());
     return database;
   }
 
   private async startParts({ objectStore, simulator, api, node }: Plan): Promise<void> {
-    await mkdir(join(this.folder, 'profiles'), { recursive: true, mode: 0o700 });
-    await mkdir(join(this.folder, 'simulator'), { recursive: true, mode: 0o700 });
+    await mkdir(join(this.options.folder, 'profiles'), { recursive: true, mode: 0o700 });
+    await mkdir(join(this.options.folder, 'simulator'), { recursive: true, mode: 0o700 });
     await Promise.all([this.startPart(objectStore), this.startPart(simulator)]);
     await this.startPart(api);
     await this.startPart(node);
@@ -117,7 +116,7 @@ class Launch {
 
   /** `npm run wagate` takes these, unless its own environment says otherwise. */
   private async keepCliSettings(env: Record<string, string>): Promise<void> {
-    await writeFile(join(this.folder, 'api-settings.json'), JSON.stringify(env), { mode: 0o600 });
+    await writeFile(join(this.options.folder, 'api-settings.json'), JSON.stringify(env), { mode: 0o600 });
   }
 }
 
@@ -175,7 +174,7 @@ function stopOnSignals(launch: Launch): void {
 
 /** `npm start`, after the checkout is prepared: runs everything until it is told to stop. */
 export async function runEmbedded(options: LaunchOptions): Promise<void> {
-  const folder = join(options.root, '.wagate');
+  const { folder } = options;
   await openFolder(folder);
   let record: RunRecord;
   try {

@@ -64,7 +64,7 @@ export class Part {
     // A process group of its own: Ctrl-C reaches the launcher alone, which then stops the parts in order.
     const child = spawn(process.execPath, ['--enable-source-maps', this.spec.program], {
       cwd: root,
-      env: { ...process.env, ...this.spec.env },
+      env: { ...process.env, LOG_FORMAT: 'pretty', ...this.spec.env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -14,7 +14,7 @@ export interface Ports {
 }
 
 export interface PlanInput {
-  /** Where everything is kept, `.wagate` of the checkout. */
+  /** Where everything is kept. */
   folder: string;
   /** Address that api, session-node and simulator listen on. */
   host: string;
@@ -66,7 +66,6 @@ function simulatorSpec({ folder, ports }: PlanInput): PartSpec {
 function sharedEnv({ host, ports, secrets }: PlanInput): Record<string, string> {
   return {
     HOST: host,
-    LOG_FORMAT: 'pretty',
     INTERNAL_SECRET: secrets.internalSecret,
     SIMULATOR_URL: local(ports.simulator),
     S3_ENDPOINT: local(ports.objectStore),

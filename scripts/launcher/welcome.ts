@@ -2,6 +2,7 @@ export interface WelcomeInput {
   apiUrl: string;
   simulatorUrl: string;
   testKey: string;
+  folder: string;
   startedInMs: number;
 }
 
@@ -10,13 +11,13 @@ const OWN_PHONE = '12025550100';
 const ECHO_PHONE = '12025550111';
 
 /** What somebody needs to know who has just started wagate; each curl line works as it stands. */
-export function welcome({ apiUrl, simulatorUrl, testKey, startedInMs }: WelcomeInput): string {
+export function welcome({ apiUrl, simulatorUrl, testKey, folder, startedInMs }: WelcomeInput): string {
   const api = `${apiUrl}/api/v1`;
   const auth = `-H 'Authorization: Bearer ${testKey}'`;
   const json = `-H 'Content-Type: application/json'`;
   const toScan = `sed 's/.*"qr":"\\([^"]*\\)".*/{"qr":"\\1","phone":"${OWN_PHONE}"}/'`;
   return `
-wagate is up (${(startedInMs / 1_000).toFixed(1)} s). Ctrl-C stops everything; the data stays in .wagate/
+wagate is up (${(startedInMs / 1_000).toFixed(1)} s). Ctrl-C stops everything; the data stays in ${folder}
 
   API          ${api}
   Swagger      ${apiUrl}/docs

@@ -8,7 +8,10 @@ const SOURCE_FOLDERS = ['apps', 'libs', 'scripts/launcher'];
 /** What tsconfig.build.json takes of them. */
 const SOURCES = /^(?:(?:apps|libs)\/[^/]+\/src|scripts\/launcher)\/(?!.*\.test\.ts$)/;
 const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
-const PAGE_BUNDLER = 'apps/simulator/src/page-bundle';
+const PAGE_BUNDLERS = [
+  { what: 'the simulator page', program: 'apps/simulator/src/page-bundle' },
+  { what: 'the script for WhatsApp Web', program: 'apps/session-node/src/drivers/webjs/page-bundle' },
+];
 
 async function listFiles(folder) {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch((error) => {
@@ -57,7 +60,7 @@ async function runStep(root, name, args) {
 }
 
 /**
- * Compiles apps and libs into dist/ and bundles the simulator's page, unless nothing changed since the last build.
+ * Compiles apps and libs into dist/ and bundles the scripts that run in pages, unless nothing changed since the last build.
  * @param {string} root
  */
 export async function ensureBuild(root) {
@@ -77,8 +80,8 @@ export async function ensureBuild(root) {
       '-p',
       'tsconfig.build.json',
     ]);
-    if (present.has(`${PAGE_BUNDLER}.ts`)) {
-      await runStep(root, 'Bundling the simulator page', [`dist/${PAGE_BUNDLER}.js`]);
+    for (const { what, program } of PAGE_BUNDLERS) {
+      if (present.has(`${program}.ts`)) await runStep(root, `Bundling ${what}`, [`dist/${program}.js`]);
     }
     await writeFile(stampPath, JSON.stringify({ hash: sources.hash, files: sources.files }));
   });

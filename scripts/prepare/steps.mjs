@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout's own folder. */
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Where `npm start` keeps its data, its secrets and the logins. */
+export const dataFolder = resolve(root, process.env.WAGATE_DIR ?? '.wagate');
 
 const LOCK_WAIT_MS = 15 * 60_000;
 

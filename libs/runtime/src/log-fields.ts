@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** Words and names of our own, which say nothing about a person. */
 const PLAIN_FIELDS = new Set([
   'action',
@@ -62,6 +64,7 @@ function logError(error: Error): Record<string, unknown> {
 function logString(name: string, value: string): string {
   if (OUR_ID.test(value)) return value;
   if (name === 'requestId' && REQUEST_ID.test(value)) return value;
+  if (name === 'host' && isIP(value) !== 0) return value;
   if (PLAIN_FIELDS.has(name) && PLAIN_WORD.test(value)) return value;
   return `[${value.length} characters]`;
 }

@@ -84,7 +84,13 @@ class Launch {
     const testKey = await obtainTestKey({ root, apiUrl, knownKey: secrets.testKey, env: plan.api.env });
     await saveSecrets(secretsFile, { ...secrets, testKey });
     const simulatorUrl = `http://127.0.0.1:${ports.simulator}`;
-    return welcome({ apiUrl, simulatorUrl, testKey, folder, startedInMs: performance.now() - startedAt });
+    return welcome({
+      apiUrl,
+      simulatorUrl,
+      testKey,
+      folder: this.options.folder,
+      startedInMs: performance.now() - startedAt,
+    });
   }
 
   private async startDatabase(): Promise<EmbeddedDatabase> {

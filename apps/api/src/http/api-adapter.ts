@@ -39,6 +39,11 @@ export class ApiAdapter extends FastifyAdapter {
       connectionTimeout: 0,
       requestTimeout: 300_000,
       clientErrorHandler: answerUnreadable,
+      // A URL that cannot be decoded never reaches the hooks.
+      frameworkErrors: (error: unknown, request: ApiRequest, reply: ApiReply) => {
+        void reply.header('X-Request-Id', request.id);
+        answerProblem(error, request, reply, options.logger);
+      },
     });
     this.errorLogger = options.logger;
     const fastify = this.getInstance<FastifyInstance>();
@@ -46,6 +51,9 @@ export class ApiAdapter extends FastifyAdapter {
     this.acceptJson(fastify);
     fastify.decorateRequest('auth', undefined);
     fastify.decorateRequest('arrivedMs', 0);
+    fastify.setErrorHandler((error, request, reply) =>
+      answerProblem(error, request, reply, this.errorLogger),
+    );
     fastify.addHook('onRequest', (request, reply, done) => {
       request.arrivedMs = performance.now();
       void reply.header('X-Request-Id', request.id);
@@ -53,11 +61,9 @@ export class ApiAdapter extends FastifyAdapter {
     });
   }
 
-  /** Nest offers its own handler here; ours keeps Fastify's error codes, which Nest's drops. */
+  /** Nest offers its own handler here; ours, set before, keeps Fastify's error codes, which Nest's drops. */
   override setErrorHandler(_handler: unknown): ReturnType<FastifyAdapter['setErrorHandler']> {
-    return super.setErrorHandler((error: unknown, request: ApiRequest, reply: ApiReply) =>
-      answerProblem(error, request, reply, this.errorLogger),
-    );
+    return this.getInstance();
   }
 
   override setNotFoundHandler(_handler: unknown): ReturnType<FastifyAdapter['setNotFoundHandler']> {

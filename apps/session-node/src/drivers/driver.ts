@@ -1,0 +1,162 @@
+import type {
+  NodeFact,
+  NodeRequest,
+  NodeResponse,
+  OwnIdentity,
+  SendOutcome,
+  SessionMode,
+  WaChat,
+  WaPerson,
+} from '#contracts';
+
+/** How the page stands with WhatsApp, in words that hold for any driver. */
+export type LinkState =
+  | 'loading'
+  | 'needs_login'
+  | 'syncing'
+  | 'online'
+  | 'offline'
+  | 'conflict'
+  | 'unlinked'
+  | 'banned'
+  | 'proxy_blocked'
+  | 'outdated_client';
+
+export interface ShimReport {
+  name: string;
+  state: 'active' | 'not_needed';
+}
+
+export interface ProbeReport {
+  link: LinkState;
+  /** True when everything that `connected` promises was seen: online, synced, exactly one listener set of ours. */
+  proven: boolean;
+  /** Names of modules and members the driver relies on and that are missing. */
+  brokenContracts: string[];
+  shims: ShimReport[];
+  waVersion: string | null;
+  me: OwnIdentity | null;
+}
+
+/** Why a driver's browser is of no more use. */
+export type GoneCause = 'page_crashed' | 'browser_gone' | 'fault';
+
+/** What a driver tells its owner. Calls never throw and may come from any callback of the browser. */
+export interface DriverListener {
+  /** A QR to scan. A secret: not for logs. */
+  onQr(qr: string): void;
+  /** The link to WhatsApp may have changed: probe now. A hint; it may be missing or repeated. */
+  onLinkHint(): void;
+  /** There is something to collect. A hint; it may be missing or repeated. */
+  onActivity(): void;
+  /** The phone removed this login. */
+  onUnlinked(): void;
+  /** The page or browser died; told at most once per driver. `error` may be anything, also a string. */
+  onGone(cause: GoneCause, error?: unknown): void;
+}
+
+/** What the inbox yields: a message as it stands in the page, or the ack of one. */
+export type InboxFact = Extract<NodeFact, { kind: 'message.upsert' | 'message.ack' }>;
+
+/** What one chat holds from a time on. `complete`: nothing between that time and now is missing. */
+export interface SweptChat {
+  chatId: string;
+  facts: InboxFact[];
+  /** Events without a usable key, as raw JSON: to quarantine. */
+  keyless: string[];
+  complete: boolean;
+}
+
+export interface SweepWish {
+  chatId: string;
+  /** Unix seconds; messages of this second are included. */
+  sinceSeconds: number;
+}
+
+/** Newest message time of a chat; `aliases` are the other ids it is known by. */
+export interface ChatHead {
+  chatId: string;
+  aliases: string[];
+  newestSeconds: number;
+}
+
+export interface Drained {
+  facts: InboxFact[];
+  /** Events without a usable key, as raw JSON: to quarantine. */
+  keyless: string[];
+  /** More waits in the page. */
+  more: boolean;
+}
+
+export interface DriverOptions {
+  sessionId: string;
+  mode: SessionMode;
+  /** A folder of this session alone; the browser profile goes below it. */
+  directory: string;
+}
+
+export type SendOrder = Pick<
+  NodeRequest<'message.send'>,
+  'waMessageId' | 'chatId' | 'content' | 'media' | 'quotedWaKey' | 'linkPreview'
+>;
+export type DownloadOrder = Pick<NodeRequest<'media.download'>, 'waKey' | 'objectKey' | 'maxBytes'>;
+
+/**
+ * PORT: runs one WhatsApp login in one browser, once. A driver is made for one start, used, closed and thrown
+ * away; it is never started twice. It keeps no policy: when to start, probe, restart or give up is its owner's
+ * business. Every method has its own deadline and settles; after `onGone` each fails at once. A driver never
+ * touches the profile of another session and never deletes its own (its owner does, when no process is left).
+ */
+export abstract class Driver {
+  /** Launches the browser and loads the page. Resolves when the page can be probed; it need not be logged in. */
+  abstract start(): Promise<void>;
+
+  /** Looks at the page as it is now. Rejects when the page does not answer. */
+  abstract probe(): Promise<ProbeReport>;
+
+  /** Asks WhatsApp for a pairing code for this phone. Once per call; the owner limits how often. */
+  abstract requestPairingCode(phone: string): Promise<string>;
+
+  /** Hands one message over with the id that was chosen for it. Sends of a session run one after the other. */
+  abstract send(order: SendOrder): Promise<SendOutcome>;
+
+  /** Finds messages that were sent with a known id, under every form of the chat's id. */
+  abstract lookup(
+    messages: NodeRequest<'message.lookup'>['messages'],
+  ): Promise<NodeResponse<'message.lookup'>['found']>;
+
+  /** Downloads a message's media, checks WhatsApp's hash and stores it. */
+  abstract downloadMedia(order: DownloadOrder): Promise<NodeResponse<'media.download'>>;
+
+  /** Which numbers are on WhatsApp. */
+  abstract checkNumbers(phones: string[]): Promise<NodeResponse<'number.check'>['results']>;
+
+  /** What the page has to tell: new messages and acks, and its whole store on request. */
+  abstract readonly inbox: DriverInbox;
+
+  /** Logs out at WhatsApp. Afterwards the profile is worthless. */
+  abstract unlink(): Promise<void>;
+
+  /** Closes the browser the polite way within `graceMs`; resolves also when that failed. Processes may be left. */
+  abstract close(graceMs: number): Promise<void>;
+
+  /** Optional: frees what can be freed in the page, about a minute after it became ready. */
+  collectGarbage?(): Promise<void>;
+}
+
+/** What comes in at one login. The page's own store is the truth; the queue of `drain` is a fast hint. */
+export interface DriverInbox {
+  /** Takes up to `limit` queued events out of the page. */
+  drain(limit: number): Promise<Drained>;
+  /** Newest message time of every chat that has any. */
+  chatHeads(): Promise<ChatHead[]>;
+  /** All messages that the page's store holds of some chats from a time on. */
+  sweep(wishes: SweepWish[]): Promise<SweptChat[]>;
+  /** Acks of own messages, where the page still has the message. */
+  acksOf(waKeys: string[]): Promise<InboxFact[]>;
+  /** Chats and people as the page knows them. */
+  directory(): Promise<{ chats: WaChat[]; contacts: WaPerson[] }>;
+}
+
+/** Makes the driver of one start. */
+export type DriverFactory = (options: DriverOptions, listener: DriverListener) => Driver;

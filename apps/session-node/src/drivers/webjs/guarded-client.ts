@@ -1,0 +1,129 @@
+import type { Browser, Page } from 'puppeteer';
+import WhatsAppWeb from 'whatsapp-web.js';
+import { withDeadline } from '#kernel';
+import { PageAgent } from './page-agent.js';
+
+/** Members of the library's Client that its types leave out. */
+interface LibraryClient {
+  inject(this: unknown): Promise<void>;
+}
+
+export interface ClientGuard {
+  /** Our script for the page. */
+  script: string;
+  /** The library and our script are in the page and listen. */
+  onAttached(): void;
+  /** Something failed where the library has nobody to tell; may be anything, also a string. */
+  onFault(error: unknown): void;
+}
+
+const MODULES_TIMEOUT_MS = 120_000;
+const STEP_TIMEOUT_MS = 30_000;
+const POLL_MS = 100;
+
+/** What puppeteer says of a document that was replaced, or a page that is closing, under a call. */
+const PASSING =
+  /context was destroyed|Cannot find context|detached|Target closed|Session closed|Connection closed/i;
+
+/**
+ * The library's Client with its unguarded places closed (1.34.7; none of it is needed when the library catches its
+ * own errors): `inject` runs in a navigation handler where a rejection ends the process, and also for iframes; the
+ * response handler reads bodies of a closing page; the message listeners attach after the sync, serialise every
+ * model for five callbacks, and turn a burst into quadratic work. Ours take their place.
+ */
+export class GuardedClient extends WhatsAppWeb.Client {
+  private isLoaded = false;
+  private isClosing = false;
+
+  constructor(
+    options: WhatsAppWeb.ClientOptions,
+    private readonly guard: ClientGuard,
+  ) {
+    super(options);
+  }
+
+  get page(): Page | undefined {
+    return this.pupPage ?? undefined;
+  }
+
+  get browser(): Browser | undefined {
+    return this.pupBrowser ?? undefined;
+  }
+
+  /** From now on failures of the page are the closing, not faults. */
+  expectClosing(): void {
+    this.isClosing = true;
+  }
+
+  override async initialize(): Promise<void> {
+    await super.initialize();
+    this.isLoaded = true;
+  }
+
+  /** Replaces the library's: never rejects once the page was loaded. */
+  async inject(): Promise<void> {
+    try {
+      await this.injectOnce();
+    } catch (error) {
+      if (this.isClosing) return;
+      if (!this.isLoaded) throw error;
+      if (!(error instanceof Error && PASSING.test(error.message))) this.guard.onFault(error);
+    }
+  }
+
+  /** Replaces the library's listeners by ours. */
+  async attachEventListeners(): Promise<void> {
+    try {
+      await this.agent.call('attach', []);
+      this.guard.onAttached();
+    } catch (error) {
+      if (!this.isClosing) this.guard.onFault(error);
+    }
+  }
+
+  /** The page comes from WhatsApp, always. */
+  async initWebVersionCache(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  private get agent(): PageAgent {
+    if (!this.page) throw new Error('the browser has not started');
+    return new PageAgent(this.page);
+  }
+
+  private async injectOnce(): Promise<void> {
+    if (!(await this.claimDocument())) return;
+    await this.waitForModules();
+    await this.step(this.page?.evaluate(this.guard.script), 'loading the page script');
+    await this.agent.call('prepare', []);
+    await (WhatsAppWeb.Client.prototype as unknown as LibraryClient).inject.call(this);
+    await this.agent.call('announceSync', []);
+  }
+
+  /** False when this document has been claimed before: iframes navigate too. */
+  private async claimDocument(): Promise<boolean> {
+    const claim = this.page?.evaluate(() => {
+      const mark = window as unknown as { wagateClaimed?: boolean };
+      if (mark.wagateClaimed) return false;
+      mark.wagateClaimed = true;
+      return true;
+    });
+    return (await this.step(claim, 'claiming the document')) ?? false;
+  }
+
+  private async waitForModules(): Promise<void> {
+    const until = performance.now() + MODULES_TIMEOUT_MS;
+    while (performance.now() < until) {
+      const ready = this.page?.evaluate(
+        'window.Debug?.VERSION !== undefined && typeof window.require === "function"',
+      );
+      if (await this.step(ready, 'looking for the modules')) return;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    throw new Error('WhatsApp Web did not load its modules in time');
+  }
+
+  private async step<T>(work: Promise<T> | undefined, what: string): Promise<T | undefined> {
+    return work && withDeadline(work, STEP_TIMEOUT_MS, what);
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What the page script offers to the driver, and in which shapes: everything here crosses the debugging protocol as
+ * JSON. The script itself is bundled from this folder and runs inside WhatsApp Web.
+ */
+
+export interface RawIds {
+  /** Phone form (`…@c.us`) when the phone is known, else as the page has it. */
+  id: string;
+  phone: string | null;
+  lid: string | null;
+}
+
+export interface RawPerson extends RawIds {
+  name: string | null;
+}
+
+export interface RawMedia {
+  mimeType: string;
+  filename: string | null;
+  size: number | null;
+  /** base64 SHA-256 of the plain bytes. */
+  filehash: string | null;
+}
+
+/** A message model's parts that we use. Ids are canonical. */
+export interface RawMessage {
+  fromMe: boolean;
+  remote: string;
+  id: string;
+  participant: string | null;
+  chat: RawPerson;
+  author: RawPerson;
+  /** Unix seconds. */
+  t: number;
+  /** WhatsApp Web's name of the kind. */
+  type: string;
+  body: string | null;
+  caption: string | null;
+  media: RawMedia | null;
+  location: { latitude: number; longitude: number; name: string | null } | null;
+  vcards: string[];
+  poll: { question: string; choices: string[] } | null;
+  quotedId: string | null;
+  ack: number | null;
+}
+
+export interface RawAck {
+  fromMe: boolean;
+  remote: string;
+  id: string;
+  participant: string | null;
+  ack: number;
+}
+
+export type RawItem = { kind: 'message'; message: RawMessage } | { kind: 'ack'; ack: RawAck };
+
+export interface RawDrained {
+  items: RawItem[];
+  keyless: string[];
+  more: boolean;
+}
+
+export interface RawSwept {
+  chatId: string;
+  messages: RawMessage[];
+  keyless: string[];
+  complete: boolean;
+}
+
+export interface RawHead {
+  chatId: string;
+  aliases: string[];
+  newestSeconds: number;
+}
+
+export interface RawProbe {
+  socketState: string | null;
+  hasSynced: boolean;
+  streamMode: string | null;
+  listenerSets: number;
+  /** The library's helper functions are in the page. */
+  hasUtils: boolean;
+  waVersion: string | null;
+  broken: string[];
+  shims: { name: string; state: 'active' | 'not_needed' }[];
+  me: { phone: string; waId: string; lid: string | null; name: string | null } | null;
+}
+
+export interface RawSendOrder {
+  waMessageId: string;
+  chatId: string;
+  text: string;
+  quotedWaKey: string | null;
+  linkPreview: boolean;
+  media: {
+    transferId: string;
+    mimeType: string;
+    filename: string;
+    caption: string | null;
+    kind: 'image' | 'video' | 'audio' | 'voice' | 'document' | 'sticker';
+  } | null;
+}
+
+/** How far a send came in the page. */
+export const SEND_PHASES = ['resolving', 'resolved-chat', 'id-taken', 'handed'] as const;
+export type SendPhase = (typeof SEND_PHASES)[number];
+
+export type RawSendResult =
+  | { outcome: 'handed'; key: RawKey; chatId: string; ack: number; t: number }
+  | {
+      outcome: 'not_sent';
+      code: 'not_on_whatsapp' | 'quoted_not_found' | 'media_unavailable' | 'rejected' | 'busy';
+      retry: boolean;
+      reason: string;
+    }
+  | { outcome: 'unknown'; reason: string };
+
+export interface RawKey {
+  fromMe: boolean;
+  remote: string;
+  id: string;
+  participant: string | null;
+}
+
+export type RawDownload =
+  | {
+      outcome: 'ready';
+      size: number;
+      sha256: string;
+      filehash: string | null;
+      mimeType: string;
+      filename: string | null;
+    }
+  | { outcome: 'gone'; reason: string }
+  | { outcome: 'failed'; retry: boolean; reason: 'too_large' | 'download_failed' };
+
+export interface PageAgentApi {
+  /** Puts the shims on that the page's modules need; once per document, before the library starts. */
+  prepare(): void;
+  /** Tells the library of a sync that was over before it listened; true when that was needed. */
+  announceSync(): boolean;
+  /** Hooks into the collections and the library's helpers; later calls change nothing. */
+  attach(): void;
+  probe(): RawProbe;
+  refreshQr(): void;
+  requestPairingCode(phone: string): Promise<string>;
+  send(order: RawSendOrder): Promise<RawSendResult>;
+  /** Gives a send up that has not taken its id, and tells what is known of it. */
+  cancelSend(waMessageId: string, chatId: string): Promise<RawSendResult>;
+  lookup(wanted: { waMessageId: string; chatId: string }[]): Promise<(RawAck & { t: number })[]>;
+  checkNumbers(
+    phones: string[],
+  ): Promise<{ phone: string; exists: boolean; waId: string | null; lid: string | null }[]>;
+  drain(limit: number): RawDrained;
+  chatHeads(): RawHead[];
+  sweep(wishes: { chatId: string; sinceSeconds: number }[], budgetMs: number): Promise<RawSwept[]>;
+  acksOf(waKeys: string[]): Promise<RawAck[]>;
+  directory(limit: number): { chats: (RawPerson & { kind: string })[]; contacts: RawPerson[] };
+  addChunk(transferId: string, base64: string): void;
+  dropTransfer(transferId: string): void;
+  /** Bytes of a message's media as WhatsApp tells them; null when it does not. */
+  mediaSize(waKey: string): Promise<number | null>;
+  download(transferId: string, waKey: string, maxBytes: number): Promise<RawDownload>;
+  readChunk(transferId: string, offset: number, length: number): Promise<string>;
+  logout(): Promise<void>;
+}

@@ -1,0 +1,47 @@
+import type { PageAgentApi } from './agent-api.js';
+import { download, mediaSize } from './downloads.js';
+import { attachInbox, drain } from './inbox-queue.js';
+import { checkNumbers, logout, probe, refreshQr, requestPairingCode } from './login.js';
+import { lookup } from './lookup.js';
+import { attachSend, cancelSend, send } from './send.js';
+import { applyShims } from './shims/index.js';
+import { announceMissedSync } from './shims/warm-sync.js';
+import { acksOf, chatHeads, directory, sweep } from './sweep.js';
+import { addChunk, attachTransfers, dropTransfer, readChunk } from './transfers.js';
+
+let attached = false;
+
+const agent: PageAgentApi = {
+  prepare: () => applyShims('early'),
+  announceSync: announceMissedSync,
+  attach() {
+    if (attached) return;
+    attached = true;
+    applyShims('late');
+    attachTransfers();
+    attachSend();
+    attachInbox();
+  },
+  probe,
+  refreshQr,
+  requestPairingCode,
+  send,
+  cancelSend,
+  lookup,
+  checkNumbers,
+  drain,
+  chatHeads,
+  sweep,
+  acksOf,
+  directory,
+  addChunk,
+  dropTransfer,
+  mediaSize,
+  download,
+  readChunk,
+  logout,
+};
+
+// A document gets one agent, however often the script comes.
+const host = window as unknown as { wagateAgent?: PageAgentApi };
+host.wagateAgent ??= agent;

@@ -1,0 +1,166 @@
+import { SEND_PHASES, type RawSendOrder, type RawSendResult, type SendPhase } from './agent-api.js';
+
+import { findByWaKey, findSent, requireKey } from './messages.js';
+import { errorNamesShim } from './shims/error-names.js';
+import { NotOnWhatsApp } from './shims/lid-chats.js';
+import { utils, wa, type WaChat, type WaMsg } from './wa.js';
+
+interface Sending {
+  id: string;
+  phase: SendPhase;
+  /** Given up by the driver: it must not take its id any more. */
+  cancelled: boolean;
+}
+
+/** The send that may take its preset id next; sends of a session run one after the other. */
+let current: Sending | undefined;
+const sendings = new Map<string, Sending>();
+
+class Refusal extends Error {
+  constructor(readonly result: Extract<RawSendResult, { outcome: 'not_sent' }>) {
+    super(result.reason);
+  }
+}
+
+/**
+ * Gives the page's next message id to a send of ours that is under way, and notes the moment its message is handed
+ * over. Our messages carry a mark up to there, so that another message of the page, even one that got our id, is
+ * never taken for ours, and ours never leaves under another id.
+ */
+export function attachSend(): void {
+  const MsgKey = wa('WAWebMsgKey');
+  const freshId = MsgKey.newId.bind(MsgKey);
+  MsgKey.newId = () => {
+    const sending = current;
+    if (!sending || isPast(sending, 'id-taken') || sending.cancelled) return freshId();
+    sending.phase = 'id-taken';
+    return Promise.resolve(sending.id);
+  };
+  const action = wa('WAWebSendMsgChatAction');
+  const handOver = action.addAndSendMsgToChat.bind(action);
+  action.addAndSendMsgToChat = (chat, message) => {
+    const { wagateSend } = message;
+    if (wagateSend === undefined) return handOver(chat, message);
+    delete message.wagateSend;
+    const sending = sendings.get(wagateSend);
+    if (!sending || sending.cancelled) throw new Error('the send was given up');
+    if (message.id?.id !== wagateSend) throw new Error('another message took the id');
+    sending.phase = 'handed';
+    return handOver(chat, message);
+  };
+}
+
+function isPast(sending: Sending, phase: SendPhase): boolean {
+  return SEND_PHASES.indexOf(sending.phase) >= SEND_PHASES.indexOf(phase);
+}
+
+/** Hands one message over with its preset id, and says what became of it. Never throws. */
+export async function send(order: RawSendOrder): Promise<RawSendResult> {
+  const sending: Sending = { id: order.waMessageId, phase: 'resolving', cancelled: false };
+  try {
+    const earlier = await findSent(order.waMessageId, order.chatId);
+    if (earlier) return handed(earlier);
+    sendings.set(sending.id, sending);
+    current = sending;
+    await handOver(order, sending);
+    return await outcomeOf(order, sending, 'the message does not stand in the chat');
+  } catch (error) {
+    return await afterFailure(order, sending, error);
+  } finally {
+    if (current === sending) current = undefined;
+    sendings.delete(sending.id);
+  }
+}
+
+/** Gives a send up unless it was handed over already, and says what is known of it. */
+export async function cancelSend(waMessageId: string, chatId: string): Promise<RawSendResult> {
+  const sending = sendings.get(waMessageId);
+  if (sending && sending.phase !== 'handed') {
+    sending.cancelled = true;
+    if (current === sending) current = undefined;
+    return notSent('busy', true, `the page did not get beyond ${sending.phase} in time`);
+  }
+  const found = await findSent(waMessageId, chatId);
+  return found
+    ? handed(found)
+    : { outcome: 'unknown', reason: 'the page did not say in time what became of it' };
+}
+
+async function handOver(order: RawSendOrder, sending: Sending): Promise<void> {
+  const chat = await resolveChat(order.chatId);
+  const quoted = order.quotedWaKey === null ? undefined : await findByWaKey(order.quotedWaKey);
+  if (order.quotedWaKey !== null && !quoted) {
+    throw new Refusal(notSent('quoted_not_found', false, 'the quoted message is not known to WhatsApp Web'));
+  }
+  sending.phase = 'resolved-chat';
+  await utils().sendMessage(chat, order.text, optionsOf(order, quoted));
+}
+
+async function resolveChat(chatId: string): Promise<WaChat> {
+  const chat = await utils().getChat(chatId, { getAsModel: false });
+  if (chat) return chat;
+  throw new Refusal(notSent('rejected', false, 'WhatsApp Web has no such chat'));
+}
+
+/** Only what we know goes to the library: it spreads its options over the message. */
+function optionsOf(order: RawSendOrder, quoted: WaMsg | undefined): object {
+  const { media } = order;
+  return {
+    wagateSend: order.waMessageId,
+    linkPreview: order.linkPreview && !media ? true : undefined,
+    mentionedJidList: [],
+    parseVCards: false,
+    ignoreQuoteErrors: false,
+    waitUntilMsgSent: false,
+    ...(quoted ? { quotedMessageId: textOfKey(quoted) } : {}),
+    ...(media
+      ? {
+          media: {
+            mimetype: media.mimeType,
+            filename: media.filename,
+            data: '',
+            wagateTransfer: media.transferId,
+          },
+          caption: media.caption ?? undefined,
+          isCaptionByUser: media.caption !== null,
+          sendAudioAsVoice: media.kind === 'voice' ? true : undefined,
+          sendMediaAsDocument: media.kind === 'document' ? true : undefined,
+        }
+      : {}),
+  };
+}
+
+function textOfKey(msg: WaMsg): string {
+  const { _serialized, $1 } = Object(msg.id) as { _serialized?: string; $1?: string };
+  return _serialized ?? $1 ?? '';
+}
+
+async function outcomeOf(order: RawSendOrder, sending: Sending, reason: string): Promise<RawSendResult> {
+  const found = await findSent(order.waMessageId, order.chatId);
+  if (found) return handed(found);
+  if (sending.phase !== 'handed') return notSent('rejected', false, reason);
+  return { outcome: 'unknown', reason };
+}
+
+async function afterFailure(order: RawSendOrder, sending: Sending, error: unknown): Promise<RawSendResult> {
+  if (error instanceof Refusal) return error.result;
+  if (error instanceof NotOnWhatsApp) return notSent('not_on_whatsapp', false, error.message);
+  const reason = errorNamesShim.describe(error, `the send (${sending.phase})`);
+  if (sending.cancelled) return notSent('busy', true, reason);
+  if (sending.phase === 'id-taken') return notSent('rejected', true, reason);
+  if (order.media && sending.phase === 'resolved-chat') return notSent('media_unavailable', true, reason);
+  return outcomeOf(order, sending, reason);
+}
+
+function notSent(
+  code: Extract<RawSendResult, { outcome: 'not_sent' }>['code'],
+  retry: boolean,
+  reason: string,
+): Extract<RawSendResult, { outcome: 'not_sent' }> {
+  return { outcome: 'not_sent', code, retry, reason };
+}
+
+function handed(msg: WaMsg): RawSendResult {
+  const key = requireKey(msg);
+  return { outcome: 'handed', key, chatId: key.remote, ack: msg.ack ?? 0, t: msg.t };
+}

@@ -1,0 +1,121 @@
+import { waKey, type MediaType, type SendOutcome } from '#contracts';
+import { DeadlineError } from '#kernel';
+import type { SendOrder } from '../driver.js';
+import { isoOf } from './converters/index.js';
+import { MediaUnavailable, transferTimeoutMs, type MediaCourier } from './media-courier.js';
+import type { RawSendOrder, RawSendResult } from './page/agent-api.js';
+import { NO_SCRIPT, type PageAgent } from './page-agent.js';
+
+const CANCEL_TIMEOUT_MS = 5_000;
+const MAX_WAITING = 100;
+
+/** Extension WhatsApp shows for a file without a name. */
+const FALLBACK_NAME = 'file';
+
+type MediaKind = Exclude<MediaType, 'sticker'>;
+
+/** Hands messages over, one after the other, and says honestly what became of each. */
+export class SendDesk {
+  private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+
+  constructor(
+    private readonly agent: () => PageAgent,
+    private readonly courier: MediaCourier,
+    private readonly isGone: () => boolean,
+  ) {}
+
+  /** Never rejects. */
+  send(order: SendOrder): Promise<SendOutcome> {
+    if (this.waiting >= MAX_WAITING)
+      return Promise.resolve(notSent('busy', 'too many sends wait for this session'));
+    this.waiting += 1;
+    const mine = this.last.then(() => this.sendNow(order));
+    this.last = mine;
+    return mine.finally(() => {
+      this.waiting -= 1;
+    });
+  }
+
+  private async sendNow(order: SendOrder): Promise<SendOutcome> {
+    if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
+    const { content, media } = order;
+    try {
+      if (content.type === 'text') return await this.handOver(order, rawOrder(order, content.text, null), 0);
+      if (!isSendableMedia(content.type) || !media) {
+        return { outcome: 'not_sent', retry: false, code: 'rejected', reason: 'this kind cannot be sent' };
+      }
+      return await this.courier.lend(this.agent(), media.objectKey, (transferId, size) =>
+        this.handOver(order, rawOrder(order, '', transferId), size),
+      );
+    } catch (error) {
+      if (!(error instanceof MediaUnavailable)) return unknown(error);
+      if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
+      return { outcome: 'not_sent', retry: error.retry, code: 'media_unavailable', reason: error.message };
+    }
+  }
+
+  private async handOver(order: SendOrder, raw: RawSendOrder, bytes: number): Promise<SendOutcome> {
+    try {
+      return toOutcome(await this.agent().call('send', [raw], transferTimeoutMs(bytes)));
+    } catch (error) {
+      if (isWithoutScript(error)) return notSent('page_gone', 'the page was being loaded again');
+      return this.isGone() ? unknown(error) : this.settle(order, error);
+    }
+  }
+
+  /** The page did not answer the send: it may still answer what it knows of it. */
+  private async settle(order: SendOrder, error: unknown): Promise<SendOutcome> {
+    try {
+      const { waMessageId, chatId } = order;
+      const known = await this.agent().call('cancelSend', [waMessageId, chatId], CANCEL_TIMEOUT_MS);
+      return toOutcome(known);
+    } catch {
+      // Told as what it is: nobody knows.
+      return unknown(error);
+    }
+  }
+}
+
+/** The call met a document that our script is not in: nothing can have been sent by it. */
+function isWithoutScript(error: unknown): boolean {
+  return error instanceof Error && error.message.includes(NO_SCRIPT);
+}
+
+function isSendableMedia(type: SendOrder['content']['type']): type is MediaKind {
+  return ['image', 'video', 'audio', 'voice', 'document'].includes(type);
+}
+
+function rawOrder(order: SendOrder, text: string, transferId: string | null): RawSendOrder {
+  const { waMessageId, chatId, quotedWaKey, linkPreview, content } = order;
+  if (transferId === null || !('media' in content)) {
+    return { waMessageId, chatId, text, quotedWaKey, linkPreview, media: null };
+  }
+  const { mimeType, filename } = content.media;
+  const media = {
+    transferId,
+    mimeType,
+    filename: filename ?? FALLBACK_NAME,
+    caption: content.caption,
+    kind: content.type,
+  };
+  return { waMessageId, chatId, text, quotedWaKey, linkPreview, media };
+}
+
+function toOutcome(result: RawSendResult): SendOutcome {
+  if (result.outcome !== 'handed') return result;
+  const { key, chatId, ack, t } = result;
+  return { outcome: 'handed', waKey: waKey(key), chatId, ack, timestamp: isoOf(t) };
+}
+
+function notSent(code: 'busy' | 'page_gone', reason: string): SendOutcome {
+  return { outcome: 'not_sent', retry: true, code, reason };
+}
+
+function unknown(error: unknown): SendOutcome {
+  const late = error instanceof DeadlineError;
+  return {
+    outcome: 'unknown',
+    reason: late ? 'the page did not answer in time' : 'the page was lost during the send',
+  };
+}

@@ -1,0 +1,191 @@
+import type { NodeEvent, NodeFact, SessionAddress } from '#contracts';
+import type { EventSink } from './event-sink.js';
+import { backoff } from '#kernel';
+import type { Logger } from 'pino';
+import { isRefusal, type EventBatch, type EventBatchAnswer } from './api-client.js';
+
+interface Entry {
+  event: NodeEvent;
+  bytes: number;
+  taken: (() => void)[];
+}
+
+export interface OutboxOptions {
+  nodeName: string;
+  post: (batch: EventBatch) => Promise<EventBatchAnswer>;
+  onStale: (sessionIds: string[]) => void;
+  log: Logger;
+  /** Facts kept per session before {@link EventSink.room} holds. */
+  maxPerSession?: number;
+}
+
+const MAX_BATCH_EVENTS = 500;
+const MAX_BATCH_BYTES = 512 * 1024;
+const DEFAULT_MAX_PER_SESSION = 1_000;
+const RETRY = { baseMs: 250, maxMs: 5_000 };
+
+/**
+ * The way of facts to the api. One batch is on its way at a time, which keeps each session's order; what fails is
+ * sent again, at once when {@link retryNow} is called. A batch that the api refuses is halved until the one bad
+ * event stands alone; that one is counted and dropped, so that it cannot hold the others for ever.
+ */
+export class EventOutbox implements EventSink {
+  private readonly queues = new Map<string, Entry[]>();
+  private readonly roomWaiters = new Map<string, Set<() => void>>();
+  private readonly maxPerSession: number;
+  private wake: (() => void) | undefined;
+  private batchLimit = MAX_BATCH_EVENTS;
+  private attempt = 0;
+  private stopped = false;
+  private loop: Promise<void> | undefined;
+  /** Events that the api refused for good. */
+  refusedEvents = 0;
+
+  constructor(private readonly options: OutboxOptions) {
+    this.maxPerSession = options.maxPerSession ?? DEFAULT_MAX_PER_SESSION;
+  }
+
+  start(): void {
+    this.loop ??= this.run();
+  }
+
+  /** Sends what is left for up to `timeoutMs`, then stops. What stays is brought again by the next sweep. */
+  async stop(timeoutMs: number): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    while (this.totalPending > 0 && performance.now() < until) {
+      this.retryNow();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    this.stopped = true;
+    this.wake?.();
+    await this.loop;
+  }
+
+  push(address: SessionAddress, fact: NodeFact): void {
+    const event: NodeEvent = { ...address, fact };
+    const queue = this.queues.get(address.sessionId) ?? [];
+    queue.push({ event, bytes: Buffer.byteLength(JSON.stringify(event)), taken: [] });
+    this.queues.set(address.sessionId, queue);
+    if (this.attempt === 0) this.wake?.();
+  }
+
+  whenTaken(sessionId: string, callback: () => void): void {
+    const last = this.queues.get(sessionId)?.at(-1);
+    if (last) last.taken.push(callback);
+    else callback();
+  }
+
+  pending(sessionId: string): number {
+    return this.queues.get(sessionId)?.length ?? 0;
+  }
+
+  get totalPending(): number {
+    let total = 0;
+    for (const queue of this.queues.values()) total += queue.length;
+    return total;
+  }
+
+  async room(sessionId: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.pending(sessionId) < this.maxPerSession) return;
+    const waiters = this.roomWaiters.get(sessionId) ?? new Set();
+    this.roomWaiters.set(sessionId, waiters);
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        waiters.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      waiters.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** Ends a wait between two tries: the api was just seen alive. */
+  retryNow(): void {
+    this.attempt = 0;
+    this.wake?.();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      const batch = this.nextBatch();
+      if (batch.length === 0) await this.pause(undefined);
+      else await this.deliver(batch);
+    }
+  }
+
+  private async deliver(batch: Entry[]): Promise<void> {
+    try {
+      const { nodeName, post } = this.options;
+      const answer = await post({ nodeName, events: batch.map((entry) => entry.event) });
+      this.attempt = 0;
+      this.batchLimit = Math.min(MAX_BATCH_EVENTS, this.batchLimit * 2);
+      this.settle(batch);
+      if (answer.staleSessions.length > 0) this.options.onStale(answer.staleSessions);
+    } catch (error) {
+      if (isRefusal(error)) this.narrow(batch, error);
+      else await this.waitBeforeRetry(error);
+    }
+  }
+
+  private narrow(batch: Entry[], error: unknown): void {
+    if (batch.length > 1) {
+      this.batchLimit = Math.max(1, Math.floor(batch.length / 2));
+      return;
+    }
+    const [entry] = batch;
+    this.refusedEvents += 1;
+    this.options.log.error(
+      { err: error, sessionId: entry?.event.sessionId, kind: entry?.event.fact.kind },
+      'the api refused an event; it is dropped',
+    );
+    this.settle(batch);
+  }
+
+  private async waitBeforeRetry(error: unknown): Promise<void> {
+    const waitMs = 50 + backoff(this.attempt, RETRY);
+    if (this.attempt === 0)
+      this.options.log.warn({ err: error }, 'the api did not take events; trying again');
+    this.attempt += 1;
+    await this.pause(waitMs);
+  }
+
+  private settle(batch: Entry[]): void {
+    const done = new Set(batch);
+    for (const sessionId of new Set(batch.map((entry) => entry.event.sessionId))) {
+      const queue = this.queues.get(sessionId) ?? [];
+      while (queue[0] && done.has(queue[0])) queue.shift();
+      if (queue.length === 0) this.queues.delete(sessionId);
+      if (queue.length < this.maxPerSession) for (const go of this.roomWaiters.get(sessionId) ?? []) go();
+    }
+    for (const entry of batch) for (const callback of entry.taken) callback();
+  }
+
+  /** The first events of every session, evenly, within the limits of one batch. */
+  private nextBatch(): Entry[] {
+    const batch: Entry[] = [];
+    const share = Math.max(1, Math.floor(this.batchLimit / Math.max(1, this.queues.size)));
+    let bytes = 0;
+    for (const queue of this.queues.values()) {
+      for (const entry of queue.slice(0, share)) {
+        if (batch.length >= this.batchLimit) return batch;
+        if (batch.length > 0 && bytes + entry.bytes > MAX_BATCH_BYTES) return batch;
+        batch.push(entry);
+        bytes += entry.bytes;
+      }
+    }
+    return batch;
+  }
+
+  private async pause(waitMs: number | undefined): Promise<void> {
+    if (this.stopped) return;
+    await new Promise<void>((resolve) => {
+      const timer = waitMs === undefined ? undefined : setTimeout(resolve, waitMs);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wake = undefined;
+  }
+}

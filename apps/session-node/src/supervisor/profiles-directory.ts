@@ -1,0 +1,80 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { AppError } from '#kernel';
+import { sessionIdSchema } from '#contracts';
+import { z } from 'zod';
+import { isAlive, killTree, profileOf, type BrowserRecord } from './browser-tree.js';
+import { readJsonFile, writeFileAtomically } from './files.js';
+import { findProcess, listProcesses, readBootId } from './process-table.js';
+import { SessionFolder, TRASH } from './session-folder.js';
+
+const ownerSchema = z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() });
+
+/** The folder that holds every session's folder; one node owns it at a time. */
+export class ProfilesDirectory {
+  readonly path: string;
+  private readonly ownerFile: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+    this.ownerFile = join(this.path, 'node.json');
+  }
+
+  /**
+   * Takes the folder for this process and clears what a dead node left: browsers on its profiles, the trash.
+   * @returns how many processes were killed
+   * @throws AppError `invalid_state` when another living node uses the folder
+   */
+  async take(killTimeoutMs: number): Promise<number> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await this.assertFree();
+    const self = await findProcess(process.pid);
+    const owner: BrowserRecord = {
+      pid: process.pid,
+      startTime: self?.startTime ?? '',
+      bootId: await readBootId(),
+    };
+    await writeFileAtomically(this.ownerFile, JSON.stringify(owner));
+    const killed = await this.sweepOrphans(killTimeoutMs);
+    await rm(join(this.path, TRASH), { recursive: true, force: true, maxRetries: 4 });
+    return killed;
+  }
+
+  /** Gives the folder up at shutdown. */
+  async release(): Promise<void> {
+    const owner = await readJsonFile(this.ownerFile, ownerSchema);
+    if (owner?.pid === process.pid) await rm(this.ownerFile, { force: true });
+  }
+
+  folderOf(sessionId: string): SessionFolder {
+    return new SessionFolder(this.path, sessionId);
+  }
+
+  /** Sessions that have a folder here. */
+  async listSessionIds(): Promise<string[]> {
+    const names = await readdir(this.path);
+    return names.filter((name) => sessionIdSchema.safeParse(name).success);
+  }
+
+  private async assertFree(): Promise<void> {
+    const owner = await readJsonFile(this.ownerFile, ownerSchema);
+    if (!owner || owner.pid === process.pid || !(await isAlive(owner))) return;
+    throw new AppError(
+      'invalid_state',
+      `PROFILES_DIR is in use by another session-node (process ${owner.pid}); give each node its own folder`,
+    );
+  }
+
+  private async sweepOrphans(killTimeoutMs: number): Promise<number> {
+    const table = await listProcesses();
+    const held = table
+      .map((entry) => profileOf(entry))
+      .filter((profile) => profile !== undefined)
+      .filter((profile) => resolve(profile).startsWith(this.path + sep));
+    let killed = 0;
+    for (const profile of new Set(held)) killed += await killTree(profile, undefined, killTimeoutMs);
+    for (const id of await this.listSessionIds())
+      killed += await this.folderOf(id).killBrowser(killTimeoutMs);
+    return killed;
+  }
+}

@@ -1,0 +1,58 @@
+import type { qrSchema } from '#contracts';
+import type { Clock } from '#kernel';
+import type { z } from 'zod';
+
+export type ShownQr = z.infer<typeof qrSchema>;
+
+/** WhatsApp Web's own rhythm: the first QR of a page is good for 60 s, later ones for 20 s. */
+const FIRST_QR_MS = 60_000;
+const NEXT_QR_MS = 20_000;
+
+/** The QR code a session shows now. A secret: it leaves this object only as the answer to who asked for it. */
+export class QrBoard {
+  private shown: ShownQr | undefined;
+  private attempts = 0;
+  private readonly waiters = new Set<() => void>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** A new code. @returns true when it is the first of this start */
+  show(qr: string): boolean {
+    this.attempts += 1;
+    const goodForMs = this.attempts === 1 ? FIRST_QR_MS : NEXT_QR_MS;
+    const expiresAt = new Date(this.clock.now().getTime() + goodForMs).toISOString();
+    this.shown = { qr, expiresAt, attempt: this.attempts };
+    this.wake();
+    return this.attempts === 1;
+  }
+
+  /** There is no code (any more), and a new start counts from one. */
+  clear(): void {
+    this.shown = undefined;
+    this.attempts = 0;
+    this.wake();
+  }
+
+  get current(): ShownQr | undefined {
+    return this.shown;
+  }
+
+  /** The code, waiting up to `waitMs` for one to be shown; undefined when there is none then. */
+  async wait(waitMs: number): Promise<ShownQr | undefined> {
+    if (this.shown || waitMs === 0) return this.shown;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, waitMs);
+      this.waiters.add(done);
+    });
+    return this.shown;
+  }
+
+  private wake(): void {
+    for (const go of this.waiters) go();
+  }
+}

@@ -1,0 +1,300 @@
+import type { NodeResponse, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
+import { AppError } from '#kernel';
+import type { Logger } from 'pino';
+import type { Driver } from '../drivers/driver.js';
+import { InboxLink } from './inbox-link.js';
+import { LinkDesk, type ShownQr } from './link-desk.js';
+import { RestartPolicy } from './restart-policy.js';
+import type { SessionFolder, SessionRecord } from './session-folder.js';
+import { SendLedger } from './send-ledger.js';
+import { SessionRun, type RunEnd } from './session-run.js';
+import { isResting } from './session-status.js';
+import type { SupervisorContext } from './settings.js';
+import { SessionVitals } from './session-vitals.js';
+import { StatusBoard } from './status-board.js';
+
+/**
+ * The one owner of a session on this node. Everything about its browser goes through here: one loop starts a run,
+ * waits for its end, and decides what follows, so two browsers on one profile cannot be.
+ */
+export class SessionOwner {
+  readonly vitals = new SessionVitals();
+  readonly ledger = new SendLedger();
+  readonly desk: LinkDesk;
+  private readonly board: StatusBoard;
+  private mode: SessionMode = 'live';
+  private run: SessionRun | undefined;
+  private wantsToRun = false;
+  private loop: Promise<void> | undefined;
+  private linked = false;
+  private remembered: Promise<SessionRecord | undefined> | undefined;
+  private readonly restarts: RestartPolicy;
+  private readonly inbox: InboxLink;
+  private readonly log: Logger;
+
+  constructor(
+    private readonly context: SupervisorContext,
+    readonly folder: SessionFolder,
+    private current: SessionAddress,
+  ) {
+    const { clock, settings, log } = context;
+    this.log = log.child({ sessionId: current.sessionId, tenantId: current.tenantId });
+    this.desk = new LinkDesk(clock);
+    this.board = new StatusBoard(clock, (snapshot) => this.announce(snapshot));
+    this.restarts = new RestartPolicy(clock, settings.restarts);
+    this.inbox = new InboxLink(context, folder, () => this.current, this.vitals, this.log);
+  }
+
+  get address(): SessionAddress {
+    return this.current;
+  }
+
+  /** True while a browser runs or is about to. */
+  get isActive(): boolean {
+    return this.wantsToRun;
+  }
+
+  snapshot(): SessionSnapshot {
+    return this.board.snapshot();
+  }
+
+  /**
+   * Takes over the address of a command.
+   * @throws AppError `stale_epoch` when a higher epoch was seen, also by an earlier process on this profile;
+   * `not_found` when the session is another tenant's
+   */
+  async adopt(address: SessionAddress): Promise<void> {
+    this.remembered ??= this.folder.readRecord().then((record) => {
+      this.linked = record?.linked ?? false;
+      return record;
+    });
+    const record = await this.remembered;
+    const owned = record ?? this.current;
+    if (owned.tenantId !== address.tenantId) throw new AppError('not_found', 'No such session');
+    if (address.epoch < Math.max(this.current.epoch, record?.epoch ?? 0)) {
+      throw new AppError('stale_epoch', 'A later epoch owns this session', { outcome: 'not_sent' });
+    }
+    this.current = address;
+  }
+
+  /** Starts the session unless it is active. Resolves early; the states follow as events. */
+  async start(mode: SessionMode): Promise<void> {
+    if (this.wantsToRun) return;
+    this.mode = mode;
+    this.wantsToRun = true;
+    this.restarts.reset();
+    this.board.apply({ kind: 'start_requested' });
+    await this.saveRecord();
+    this.inbox.begin();
+    this.ensureLoop();
+  }
+
+  /** Stops the session and keeps its login; resolves when no process is left. */
+  async stop(): Promise<void> {
+    await this.halt({ cause: 'requested' });
+    this.board.apply({ kind: 'stop_requested' });
+  }
+
+  /** Stops for the end of the node: the session's state stays what the api knows. */
+  async suspend(): Promise<void> {
+    await this.halt({ cause: 'requested' });
+    await this.inbox.close();
+  }
+
+  /** Logs out at WhatsApp when it can, then deletes the profile. */
+  async logout(): Promise<void> {
+    const driver = this.run?.activeDriver;
+    if (driver && (this.board.status.state === 'connected' || this.linked)) {
+      await driver.unlink().catch((error: unknown) => {
+        this.log.warn({ err: error }, 'WhatsApp was not told of the logout');
+      });
+    }
+    await this.halt({ cause: 'logged_out' });
+    await this.forgetLogin();
+    this.board.apply({ kind: 'logged_out' });
+  }
+
+  /** Ends everything and deletes the session's folder. */
+  async remove(): Promise<void> {
+    await this.halt({ cause: 'requested' });
+    await this.inbox.close();
+    await this.folder.remove();
+  }
+
+  /** Something of this session threw where nobody waited for it: its browser is not to be trusted. */
+  recycle(error: unknown): void {
+    this.vitals.strayFailures += 1;
+    this.run?.onGone('fault', error);
+  }
+
+  /** Waits up to `waitMs` for a QR; undefined when there is none to be expected or none came. */
+  async waitForQr(waitMs: number): Promise<ShownQr | undefined> {
+    if (isResting(this.board.status.state) || this.board.status.state === 'connected') return undefined;
+    return this.desk.qr.wait(waitMs);
+  }
+
+  /** @throws AppError `qr_not_available` when the session is not waiting to be linked, `pairing_limit_reached` */
+  async requestPairingCode(phone: string): Promise<string> {
+    const driver = this.board.status.state === 'pairing' ? this.run?.activeDriver : undefined;
+    const code = await this.desk.requestCode(driver, phone);
+    this.board.apply({ kind: 'pairing_code_shown' });
+    return code;
+  }
+
+  /** The driver of a connected session; undefined in any other state. */
+  get connectedDriver(): Driver | undefined {
+    return this.board.status.state === 'connected' ? this.run?.activeDriver : undefined;
+  }
+
+  /** Sends wait: WhatsApp Web changed in a way we do not know. */
+  get isHeldBack(): boolean {
+    return this.board.status.reason === 'contract_broken';
+  }
+
+  diagnostics(): Promise<Omit<NodeResponse<'session.diagnostics'>, 'sandbox'>> {
+    return this.vitals.describe({
+      snapshot: this.snapshot(),
+      restartsLastHour: this.restarts.lastHour,
+      pendingEvents: this.context.sink.pending(this.current.sessionId),
+      folder: this.folder,
+    });
+  }
+
+  private ensureLoop(): void {
+    this.loop ??= this.keepRunning()
+      .catch((error: unknown) => this.log.error({ err: error }, 'the session loop failed'))
+      .finally(() => {
+        this.loop = undefined;
+        if (this.wantsToRun) this.ensureLoop();
+      });
+  }
+
+  private async keepRunning(): Promise<void> {
+    while (this.wantsToRun) {
+      const end = await this.runOnce();
+      if (!this.wantsToRun) return;
+      if (end.cause !== 'lost') {
+        this.wantsToRun = false;
+        await this.settleEnd(end);
+        return;
+      }
+      this.board.apply({ kind: 'lost', reason: end.reason, ...(end.detail ? { detail: end.detail } : {}) });
+      await this.waitForRestart(end.reason);
+    }
+  }
+
+  private async runOnce(): Promise<RunEnd> {
+    const run = new SessionRun(this.context, this.folder, this.mode, this.runListener(), this.log);
+    this.run = run;
+    const end = await run.live();
+    this.run = undefined;
+    this.desk.qr.clear();
+    this.inbox.disconnect();
+    this.board.runEnded();
+    return end;
+  }
+
+  private runListener(): ConstructorParameters<typeof SessionRun>[3] {
+    return {
+      onLaunching: () => this.board.apply({ kind: 'launching' }),
+      onQr: (qr) => this.showQr(qr),
+      onActivity: () => this.inbox.poke(),
+      onProbeFailed: (ms) => this.vitals.probed(this.context.clock.now(), false, ms),
+      onProbe: (report, ms) => {
+        this.vitals.probed(this.context.clock.now(), true, ms);
+        this.vitals.report = report;
+        this.board.learn(report);
+        this.followState();
+      },
+    };
+  }
+
+  /** What a new state asks of the run: other deadlines, the inbox, or its end. */
+  private followState(): void {
+    const { run } = this;
+    const { status } = this.board;
+    const { settings } = this.context;
+    if (!run || run.ended) return;
+    if (status.state === 'connected') {
+      run.expect(undefined, { cause: 'requested' });
+      this.desk.qr.clear();
+      const driver = run.activeDriver;
+      if (driver && this.inbox.connect(driver, (error) => run.onGone('fault', error)))
+        this.whenConnected(driver);
+    } else if (status.state === 'connecting') {
+      if (this.desk.qr.current) {
+        this.desk.qr.clear();
+        run.expect(settings.startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });
+      }
+    } else if (isResting(status.state)) {
+      run.stop(status.state === 'logged_out' ? { cause: 'unlinked' } : { cause: 'rest' });
+    }
+  }
+
+  private whenConnected(driver: Driver): void {
+    this.restarts.recovered();
+    if (!this.linked) {
+      this.linked = true;
+      this.saveRecord().catch((error: unknown) =>
+        this.log.error({ err: error }, 'the session record was not saved'),
+      );
+    }
+    this.inbox.later(this.context.settings.collectGarbageAfterMs, async () => driver.collectGarbage?.());
+  }
+
+  private showQr(qr: string): void {
+    if (this.linked) {
+      // A profile that was logged in and shows a QR was removed by the phone.
+      this.run?.stop({ cause: 'unlinked' });
+      return;
+    }
+    if (this.desk.qr.show(qr)) this.run?.expect(this.context.settings.linkTtlMs, { cause: 'link_expired' });
+    this.board.apply({ kind: 'qr_shown' });
+  }
+
+  private async settleEnd(end: RunEnd): Promise<void> {
+    if (end.cause === 'unlinked') {
+      await this.forgetLogin();
+      this.board.apply({ kind: 'unlinked' });
+    } else if (end.cause === 'link_expired') {
+      this.board.apply({ kind: 'link_expired' });
+    }
+  }
+
+  private async waitForRestart(reason: string): Promise<void> {
+    const waitMs = this.restarts.next();
+    if (waitMs === undefined) {
+      this.wantsToRun = false;
+      this.board.apply({ kind: 'gave_up', detail: reason });
+      return;
+    }
+    this.log.info({ waitMs, reason }, 'the browser starts again');
+    await this.restarts.sleep(waitMs);
+  }
+
+  private async halt(end: RunEnd): Promise<void> {
+    this.wantsToRun = false;
+    this.run?.stop(end);
+    this.restarts.wake();
+    await this.loop;
+  }
+
+  private async forgetLogin(): Promise<void> {
+    this.linked = false;
+    this.board.forgetLogin();
+    await this.inbox.forget();
+    await this.folder.remove();
+    await this.saveRecord();
+  }
+
+  private async saveRecord(): Promise<void> {
+    const { tenantId, epoch } = this.current;
+    await this.folder.writeRecord({ tenantId, epoch, linked: this.linked });
+  }
+
+  private announce(snapshot: SessionSnapshot): void {
+    const { state, reason } = snapshot;
+    this.log.info({ state, reason }, 'session state');
+    this.context.sink.push(this.current, { kind: 'session.state', snapshot });
+  }
+}

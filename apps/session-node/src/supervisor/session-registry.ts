@@ -1,0 +1,148 @@
+import type { HeartbeatAnswer, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
+import { AppError } from '#kernel';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isResting } from './session-status.js';
+import { SessionOwner } from './session-owner.js';
+import type { SupervisorContext } from './settings.js';
+
+interface Place {
+  owner: SessionOwner;
+  /** Lifecycle commands of a session run one after the other. */
+  lane: Promise<unknown>;
+  /** When a command last named this session; a heartbeat answer from before it is out of date. */
+  touchedMs: number;
+}
+
+/** The sessions of this node: finds their owners, keeps the epoch fence and the capacity. */
+export class SessionRegistry {
+  private readonly places = new Map<string, Place>();
+  /** Which session the running code works for: failures that nobody awaited are traced back by it. */
+  private readonly scope = new AsyncLocalStorage<string>();
+  private closing = false;
+
+  constructor(
+    private readonly context: SupervisorContext,
+    readonly capacity: number,
+  ) {}
+
+  get activeCount(): number {
+    return [...this.places.values()].filter(({ owner }) => owner.isActive).length;
+  }
+
+  list(): { address: SessionAddress; snapshot: SessionSnapshot; owner: SessionOwner }[] {
+    return [...this.places.values()].map(({ owner }) => ({
+      owner,
+      address: owner.address,
+      snapshot: owner.snapshot(),
+    }));
+  }
+
+  /**
+   * Runs a lifecycle command on a session's owner, in its lane and scope.
+   * @throws AppError `stale_epoch` when a higher epoch was seen, `not_found` when another tenant's session is meant
+   */
+  async command<T>(address: SessionAddress, work: (owner: SessionOwner) => Promise<T> | T): Promise<T> {
+    const place = await this.placeOf(address);
+    place.touchedMs = this.context.clock.monotonicMs();
+    const task = place.lane.then(() => this.scope.run(address.sessionId, () => work(place.owner)));
+    place.lane = task.catch(() => undefined);
+    return task;
+  }
+
+  /** Runs work that does not change the session's life (sends, downloads) at once, beside others. */
+  async use<T>(address: SessionAddress, work: (owner: SessionOwner) => Promise<T> | T): Promise<T> {
+    const { owner } = await this.placeOf(address);
+    return this.scope.run(address.sessionId, () => work(owner));
+  }
+
+  /** @throws AppError `capacity_exhausted` */
+  async start(owner: SessionOwner, mode: SessionMode): Promise<void> {
+    if (this.closing) throw new AppError('service_unavailable', 'The node is shutting down');
+    if (!owner.isActive && this.activeCount >= this.capacity) {
+      throw new AppError('capacity_exhausted', `This node runs at most ${this.capacity} sessions`);
+    }
+    await owner.start(mode);
+  }
+
+  async remove(owner: SessionOwner): Promise<void> {
+    await owner.remove();
+    this.places.delete(owner.address.sessionId);
+  }
+
+  /**
+   * Makes the sessions be what the api says they are. Sessions touched by a command after `askedMs` stay as they
+   * are; a session that rests for a reason of its own (failed, logged out, not linked in time) is not started
+   * again under the same epoch.
+   */
+  reconcile(answer: HeartbeatAnswer, askedMs: number): void {
+    const named = new Map(answer.sessions.map((entry) => [entry.sessionId, entry]));
+    for (const [sessionId, place] of this.places) {
+      const isFresh = place.touchedMs >= askedMs;
+      if (!named.has(sessionId) && !isFresh && place.owner.isActive) {
+        this.inBackground(place.owner.address, (owner) => owner.stop());
+      }
+    }
+    for (const { mode, running, ...address } of answer.sessions) {
+      const place = this.places.get(address.sessionId);
+      if (place && place.touchedMs >= askedMs) continue;
+      if (running && this.mayStart(place, address)) {
+        this.inBackground(address, (owner) => this.start(owner, mode));
+      } else if (!running && place?.owner.isActive) {
+        this.inBackground(address, (owner) => owner.stop());
+      }
+    }
+  }
+
+  /** The api says that another epoch owns these: their browsers close, their profiles stay. */
+  closeStale(sessionIds: string[]): void {
+    for (const sessionId of sessionIds) {
+      const place = this.places.get(sessionId);
+      if (place?.owner.isActive) this.inBackground(place.owner.address, (owner) => owner.stop());
+    }
+  }
+
+  /** For process-level handlers: true when the failure belonged to a session, which is then recycled. */
+  recycleCulprit(error: unknown): boolean {
+    const sessionId = this.scope.getStore();
+    const place = sessionId === undefined ? undefined : this.places.get(sessionId);
+    place?.owner.recycle(error);
+    return place !== undefined;
+  }
+
+  /** Stops every session; resolves when no browser is left. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await Promise.all([...this.places.values()].map(({ owner }) => owner.suspend()));
+  }
+
+  private mayStart(place: Place | undefined, address: SessionAddress): boolean {
+    if (!place) return true;
+    if (place.owner.isActive) return false;
+    const { state, reason } = place.owner.snapshot();
+    const restsByRequest = state === 'stopped' && reason !== 'link_expired';
+    return address.epoch > place.owner.address.epoch || (isResting(state) && restsByRequest);
+  }
+
+  private inBackground(address: SessionAddress, work: (owner: SessionOwner) => Promise<void> | void): void {
+    this.command(address, work).catch((error: unknown) => {
+      this.context.log.warn(
+        { err: error, sessionId: address.sessionId },
+        'a session did not follow the heartbeat',
+      );
+    });
+  }
+
+  private async placeOf(address: SessionAddress): Promise<Place> {
+    const known = this.places.get(address.sessionId) ?? this.addPlace(address);
+    await known.owner.adopt(address);
+    return known;
+  }
+
+  private addPlace(address: SessionAddress): Place {
+    const folder = this.context.profiles.folderOf(address.sessionId);
+    const owner = this.scope.run(address.sessionId, () => new SessionOwner(this.context, folder, address));
+    const place = { owner, lane: Promise.resolve(), touchedMs: 0 };
+    this.places.set(address.sessionId, place);
+    return place;
+  }
+}

@@ -61,9 +61,9 @@ export class PageServer {
       close: () => socket.close(),
     };
     const session = this.network.connect(connection);
-    socket.on('message', (data) => {
+    socket.on('message', (data: Buffer) => {
       try {
-        session.receive(JSON.parse(String(data)) as PageFrame);
+        session.receive(JSON.parse(data.toString('utf8')) as PageFrame);
       } catch {
         socket.close(1008, 'a frame could not be handled');
       }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WAWebJS from 'whatsapp-web.js';
 import { type Simulator, startSimulator } from '../src/index.js';
-import { PlainLibrary, event, eventually } from './plain-library.js';
+import { PlainLibrary, ackOf, event, eventually } from './plain-library.js';
 
 const ME = '12025550100';
 const ANNA = '12025550101';
@@ -128,14 +128,12 @@ test('acks go up when told, and are passed on when they do not', async () => {
   const acks: number[] = [];
   const sent = await client.sendMessage(`${ANNA}@c.us`, 'watch my acks');
   client.on('message_ack', (message, ack) => {
-    if (message.id.id === sent.id.id) acks.push(ack);
+    if (message.id.id === sent.id.id) acks.push(Number(ack));
   });
   const record = await handedOver(sent);
-  await eventually(async () =>
-    (await client.getMessageById(sent.id._serialized)).ack === 1 ? true : undefined,
-  );
+  await eventually(async () => (await ackOf(client, sent)) === 1);
   for (const ack of [3, 2]) simulator.network.messages.ack(record, ack);
-  await eventually(() => (acks.at(-1) === 2 ? true : undefined));
+  await eventually(() => acks.at(-1) === 2);
   expect(acks.slice(-2)).toEqual([3, 2]);
   expect(record.ack).toBe(3);
 });
@@ -172,9 +170,7 @@ test('personas answer', async () => {
   await client.sendMessage('12025550113@c.us', 'show me');
   expect((await (await picture).downloadMedia()).mimetype).toBe('image/png');
   const failed = await client.sendMessage('12025550114@c.us', 'fail');
-  await eventually(async () =>
-    (await client.getMessageById(failed.id._serialized)).ack === -1 ? true : undefined,
-  );
+  await eventually(async () => (await ackOf(client, failed)) === -1);
 });
 
 test('who is not on WhatsApp is said not to be', async () => {

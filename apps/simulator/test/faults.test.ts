@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import WAWebJS from 'whatsapp-web.js';
 import { type Simulator, startSimulator } from '../src/index.js';
 import type { Fault } from '../src/wire.js';
-import { PlainLibrary, event, eventually } from './plain-library.js';
+import { PlainLibrary, ackOf, event, eventually } from './plain-library.js';
 
 const ME = '12025550100';
 const ANNA = '12025550101';
@@ -85,10 +85,8 @@ describe('on a page that lives through them', () => {
     await arrange({ kind: 'noAck', times: 1 });
     const silent = await send('no ack');
     const spoken = await send('an ack');
-    await eventually(async () =>
-      (await client.getMessageById(spoken.id._serialized)).ack === 1 ? true : undefined,
-    );
-    expect((await client.getMessageById(silent.id._serialized)).ack).toBe(0);
+    await eventually(async () => (await ackOf(client, spoken)) === 1);
+    expect(await ackOf(client, silent)).toBe(0);
     expect(handedOver('no ack')).toMatchObject({ handOvers: 1, ack: 0 });
   });
 

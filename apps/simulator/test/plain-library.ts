@@ -71,16 +71,21 @@ export function event<T>(client: WAWebJS.Client, name: string, timeoutMs = 60_00
   });
 }
 
-/** Polls until the value is there. @throws after `timeoutMs` */
+/** Polls until there is a value that is neither undefined nor false. @throws after `timeoutMs` */
 export async function eventually<T>(
-  read: () => T | undefined | Promise<T | undefined>,
+  read: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await read();
-    if (value !== undefined) return value;
+    if (value !== undefined && value !== false) return value;
     if (Date.now() > deadline) throw new Error(`the condition was not met in ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** The ack the page knows of a message it has sent. */
+export async function ackOf(client: WAWebJS.Client, sent: WAWebJS.Message): Promise<number> {
+  return Number((await client.getMessageById(sent.id._serialized)).ack);
 }

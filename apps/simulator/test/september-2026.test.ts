@@ -12,7 +12,13 @@ const STRANGER = '12025550102';
 
 interface LoadingPage {
   require(name: 'WAWebCollections'): { Chat: { getModelsArray(): unknown[] } };
-  require(name: 'WAWebChatLoadMessages'): { loadEarlierMsgs(asked: unknown): Promise<unknown[]> };
+  require(name: 'WAWebChatLoadMessages'): { loadEarlierMsgs: (asked: unknown) => Promise<unknown[]> };
+}
+
+interface DownloadingPage {
+  require(name: 'WAWebDownloadManager'): {
+    downloadManager: { downloadAndMaybeDecrypt(source: object): Promise<ArrayBuffer> };
+  };
 }
 
 let simulator: Simulator;
@@ -70,18 +76,13 @@ test('4 and 10: media cannot be downloaded; without a mimetype the page refuses 
   expect(message.hasMedia).toBe(true);
   expect(await message.downloadMedia().catch(String)).toBe('r: r');
 
+  const { directPath } = (message as unknown as { rawData: { directPath: string } }).rawData;
   const failure = await client.pupPage
-    ?.evaluate(
-      async (directPath) => {
-        const page = window as unknown as {
-          require(name: string): { downloadManager: Record<string, Function> };
-        };
-        return page
-          .require('WAWebDownloadManager')
-          .downloadManager.downloadAndMaybeDecrypt?.({ directPath, type: 'image' });
-      },
-      (message as unknown as { rawData: { directPath: string } }).rawData.directPath,
-    )
+    ?.evaluate(async (path) => {
+      const page = window as unknown as DownloadingPage;
+      const { downloadManager } = page.require('WAWebDownloadManager');
+      await downloadManager.downloadAndMaybeDecrypt({ directPath: path, type: 'image' });
+    }, directPath)
     .catch(String);
   expect(failure).toBe('t: t');
 });

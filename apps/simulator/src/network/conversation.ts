@@ -50,6 +50,7 @@ export class Conversation {
     this.checkRecipient(input.from, input.to);
     const known = input.id === undefined ? undefined : this.messages.find(input.from, input.id);
     if (known !== undefined) return { record: known, duplicate: true };
+    const quoted = input.quotedId === undefined ? undefined : this.quote(input.quotedId);
     const stored = this.storeMedia(input);
     const message: WireMessage = {
       id: input.id ?? newMessageId(),
@@ -60,7 +61,7 @@ export class Conversation {
       ...(stored === undefined
         ? { body: input.body ?? '' }
         : { media: stored.media, ...(input.body === undefined ? {} : { caption: input.body }) }),
-      ...(input.quotedId === undefined ? {} : { quoted: this.quote(input.quotedId) }),
+      ...(quoted === undefined ? {} : { quoted }),
     };
     const record = this.messages.add(message, 'phone', stored?.sha256);
     this.meet(message);
@@ -209,7 +210,7 @@ export class Conversation {
   }
 
   private quote(id: string): NonNullable<WireMessage['quoted']> {
-    const { message } = this.messages.get(id);
+    const { message } = this.messages.get(id, 'quotedId');
     const { from, type, body, caption } = message;
     return { id, from, type, ...(body && { body }), ...(caption && { caption }) };
   }

@@ -19,9 +19,9 @@ export class Messages {
   }
 
   /** The newest message with this id, whoever sent it. @throws Refusal 404 */
-  get(id: string): MessageRecord {
+  get(id: string, field = 'id'): MessageRecord {
     const found = [...this.byKey.values()].reverse().find((record) => record.message.id === id);
-    if (found === undefined) throw new Refusal(404, 'there is no message with this id', 'id');
+    if (found === undefined) throw new Refusal(404, 'there is no message with this id', field);
     return found;
   }
 

@@ -19,6 +19,28 @@ export function loginModules(page: PageSession): Record<string, object> {
       OfflineMessageHandler: { getOfflineDeliveryProgress: () => (socket.hasSynced ? 100 : 0) },
     },
     WAWebLaunchSocketUtils: { refreshQR: refreshQr },
+    ...linkingModules(page),
+    WAWebUserPrefsMeUser: {
+      getMaybeMePnUser: mePn,
+      getMaybeMeLidUser: meLid,
+      getMePnUserOrThrow: mePn,
+      getMeLidUserOrThrow: meLid,
+    },
+    WAWebMiscBrowserUtils: { info: () => ({ os: 'Linux', name: 'Chrome', version: '1' }) },
+    WAWebPresenceChatAction: {
+      sendPresenceAvailable: () => stream.markAvailable(),
+      sendPresenceUnavailable: () => stream.markUnavailable(),
+    },
+    WAWebSetPushnameConnAction: {
+      setPushname: (pushname: string) => Promise.resolve(void conn.set({ pushname })),
+    },
+    ...settingsModules(),
+  };
+}
+
+/** What a QR or a pairing code is made of. */
+function linkingModules(page: PageSession): Record<string, object> {
+  return {
     WAWebAltDeviceLinkingApi: {
       setPairingType: () => undefined,
       initializeAltDeviceLinking: () => Promise.resolve(),
@@ -40,21 +62,6 @@ export function loginModules(page: PageSession): Record<string, object> {
       },
     },
     WAWebUserPrefsMultiDevice: { getADVSecretKey: () => page.keys.advSecret },
-    WAWebUserPrefsMeUser: {
-      getMaybeMePnUser: mePn,
-      getMaybeMeLidUser: meLid,
-      getMePnUserOrThrow: mePn,
-      getMeLidUserOrThrow: meLid,
-    },
-    WAWebMiscBrowserUtils: { info: () => ({ os: 'Linux', name: 'Chrome', version: '1' }) },
-    WAWebPresenceChatAction: {
-      sendPresenceAvailable: () => stream.markAvailable(),
-      sendPresenceUnavailable: () => stream.markUnavailable(),
-    },
-    WAWebSetPushnameConnAction: {
-      setPushname: (pushname: string) => Promise.resolve(void conn.set({ pushname })),
-    },
-    ...settingsModules(),
   };
 }
 

@@ -81,8 +81,7 @@ export class PageSession {
 
   /** Frames are handled one after the other, in the order they came. */
   private queue(frame: NetworkFrame): void {
-    if (frame.t === 'items') this.frames = this.frames.then(() => this.inbound.push(frame.items));
-    else this.frames = this.frames.then(() => this.handle(frame));
+    this.frames = this.frames.then(() => this.handle(frame));
   }
 
   private async handle(frame: NetworkFrame): Promise<void> {
@@ -102,7 +101,7 @@ export class PageSession {
         await this.synced();
         break;
       case 'revoked':
-        await this.revoked();
+        await this.forgetLogin(50);
         break;
       case 'reload':
         location.reload();
@@ -111,8 +110,14 @@ export class PageSession {
         if (CLOSED_STATES.includes(frame.state)) this.connection.stop();
         socket.state = frame.state;
         break;
+      case 'items':
+        this.inbound.push(frame.items);
+        break;
       case 'faults':
         this.faults.replace(frame.faults);
+        break;
+      case 'reply':
+        // The connection has matched it to its request already.
         break;
     }
   }
@@ -177,11 +182,11 @@ export class PageSession {
 
   private async logout(): Promise<void> {
     await this.connection.request({ name: 'logout' });
-    await this.revoked();
+    await this.forgetLogin(1_000);
   }
 
-  /** The login is gone: forget everything and start again with a QR. */
-  private async revoked(): Promise<void> {
+  /** The login is gone: forget everything and, after a moment, start again with a QR. */
+  private async forgetLogin(navigateAfterMs: number): Promise<void> {
     if (this.login === undefined) return;
     this.login = undefined;
     this.connection.stop();
@@ -189,7 +194,7 @@ export class PageSession {
     await this.db.clear();
     socket.set({ state: 'UNPAIRED', hasSynced: false }, { silent: true });
     cmd.trigger('logout_from_bridge');
-    setTimeout(() => location.replace('/?post_logout=1&logout_reason=0'), 50);
+    setTimeout(() => location.replace('/?post_logout=1&logout_reason=0'), navigateAfterMs);
   }
 }
 

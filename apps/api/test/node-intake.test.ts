@@ -3,7 +3,7 @@ import type { NodeFact, SessionAddress } from '#contracts';
 import { SIGNATURE_HEADERS } from '#contracts';
 import { signRequest } from '#runtime';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
-import { NodeClient, NodeFactHandlers, NodeRegistry } from '../src/nodes/index.js';
+import { NodeFactHandlers, NodeRegistry } from '../src/nodes/index.js';
 import { SessionEndings } from '../src/sessions/index.js';
 import { connected, ScriptedNode, snapshot } from './scripted-node.js';
 import type { SessionBody } from './session-bodies.js';
@@ -277,40 +277,5 @@ describe('a burst', () => {
     });
     expect(await node.report(...events)).toEqual([]);
     expect(calls.sort()).toEqual(sessions.map((session) => session.id).sort());
-  });
-});
-
-describe('the client of nodes', () => {
-  it('tells a call that was never heard from one whose answer is missing', async () => {
-    const session = await started();
-    const client = api.app.get(NodeClient, { strict: false });
-    const address = node.addressOf(session.id);
-    const call = (to: { nodeName: string } | { url: string }, timeoutMs: number) =>
-      client.call(to, 'session.stop', address, { timeoutMs }).then(
-        () => 'answered',
-        (error: unknown) => error,
-      );
-    expect(await call({ nodeName: 'nowhere' }, 5_000)).toMatchObject({
-      code: 'node_unavailable',
-      outcome: 'not_sent',
-    });
-    const free = node.url;
-    let heard: () => void = () => undefined;
-    const hears = new Promise<void>((resolve) => (heard = resolve));
-    node.scripts['session.stop'] = () => {
-      heard();
-      return new Promise(() => undefined);
-    };
-    const late = call({ url: free }, 1_500);
-    await hears;
-    expect(await late).toMatchObject({ code: 'node_unavailable', outcome: 'unknown' });
-    const cut = call({ url: free }, 20_000);
-    await expect.poll(() => node.callsOf('session.stop').length, { timeout: 20_000 }).toBe(2);
-    await node.stop();
-    expect(await cut).toMatchObject({ code: 'node_unavailable', outcome: 'unknown' });
-    expect(await call({ url: free }, 5_000)).toMatchObject({ code: 'node_unavailable', outcome: 'not_sent' });
-    await node.start();
-    delete node.scripts['session.stop'];
-    expect(await call({ nodeName: 'node-1' }, 20_000)).toBe('answered');
   });
 });

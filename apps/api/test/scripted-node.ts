@@ -165,10 +165,10 @@ export class ScriptedNode {
       this.answer(response, new Refusal(signed ? 'not_found' : 'unauthenticated'));
       return;
     }
-    const parsed = NODE_COMMANDS[command].request.parse(JSON.parse(body)) as SessionAddress;
+    const parsed = NODE_COMMANDS[command].request.parse(JSON.parse(body));
     this.calls.push({ command, request: { ...parsed } });
-    const script = this.scripts[command] as Script<NodeCommand> | undefined;
-    this.answer(response, await (script?.(parsed as never) ?? this.obey(command, parsed)));
+    const script = this.scripts[command] as ((given: never) => object | Promise<object>) | undefined;
+    this.answer(response, script ? await script(parsed as never) : this.obey(command, parsed));
   }
 
   private answer(response: ServerResponse, answer: object): void {

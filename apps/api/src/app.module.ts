@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { DatabaseModule } from '#database';
 import { Clock, SystemClock } from '#kernel';
 import { ApiKeysModule } from './api-keys/index.js';
+import { ApiProcess } from './api-process.js';
 import { AuditModule } from './audit/index.js';
 import { AuthModule } from './auth/index.js';
 import { ChatsModule } from './chats/index.js';
@@ -15,6 +16,8 @@ import { ProblemFilter } from './http/problem-filter.js';
 import { ZodPipe } from './http/zod-pipe.js';
 import { IdempotencyModule } from './idempotency/index.js';
 import { LimitsModule } from './limits/index.js';
+import { MediaModule } from './media/index.js';
+import { MessagesModule } from './messages/index.js';
 import { NodesModule } from './nodes/index.js';
 import { SessionsModule } from './sessions/index.js';
 import { TenantsModule } from './tenants/index.js';
@@ -34,6 +37,8 @@ const FEATURES = [
   SessionsModule,
   ChatsModule,
   ContactsModule,
+  MediaModule,
+  MessagesModule,
 ];
 
 /** What every feature gets injected without asking for it: the config, the logger, the clock, the database. */
@@ -41,24 +46,26 @@ const FEATURES = [
 @Module({})
 export class AppModule {
   static forRoot(config: ApiConfig, logger: Logger): DynamicModule {
+    const self = new ApiProcess();
     return {
       module: AppModule,
       imports: [
         DatabaseModule.forRoot({
           url: config.DATABASE_URL,
           poolSize: config.DATABASE_POOL_SIZE,
-          applicationName: 'wagate-api',
+          applicationName: self.name,
         }),
         ...FEATURES,
       ],
       providers: [
         { provide: API_CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
+        { provide: ApiProcess, useValue: self },
         { provide: Clock, useClass: SystemClock },
         { provide: APP_PIPE, useClass: ZodPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
-      exports: [API_CONFIG, LOGGER, Clock],
+      exports: [API_CONFIG, LOGGER, ApiProcess, Clock],
     };
   }
 }

@@ -18,8 +18,9 @@ CREATE INDEX messages_retry ON messages (session_id, due_at) WHERE status = 'que
 DROP INDEX messages_wa_key;
 CREATE UNIQUE INDEX messages_wa_key ON messages (tenant_id, session_id, wa_key) WHERE wa_key IS NOT NULL;
 
--- Inbound media: the WhatsApp chat it is fetched from is that of its session; one download per session at a time.
-CREATE INDEX media_pending ON media (session_id, next_attempt_at) WHERE state = 'pending';
+-- Inbound media is downloaded by jobs, one per session at a time: the time until which a process is at it.
+ALTER TABLE media ADD COLUMN claimed_until timestamptz;
+CREATE INDEX media_claimed ON media (session_id) WHERE state = 'pending' AND claimed_until IS NOT NULL;
 
 -- Tells every process that what it remembers of a tenant's sessions is out of date.
 CREATE FUNCTION wagate_announce_session_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -154,7 +155,8 @@ END $$;
 --   claimed   messages follow, in the order in which they are to leave
 --   idle      nothing is due
 --   held      the session is not connected, or its node is not heard of
---   busy      another process is at this session
+--   locked    another process claims at this moment
+--   busy      another process has messages of this session under way
 -- The lock and the look at the queue are two statements: in one, READ COMMITTED would show the queue as it was before
 -- the lock was had. The lock is not the session's row, which the intake of a busy session holds most of the time. A chat waits behind a message of its own that is to be tried again later, and for
 -- "unknown_block" behind one whose fate is not known.
@@ -166,7 +168,7 @@ DECLARE
   claimed jsonb;
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended(target, 7421609302)) THEN
-    RETURN jsonb_build_object('state', 'busy');
+    RETURN jsonb_build_object('state', 'locked');
   END IF;
   SELECT s.tenant_id, s.epoch, s.node_name, n.url, n.boot_id,
     s.state = 'connected' AND s.desired = 'running' AND n.last_seen_at > now() - interval '20 s' AS ready

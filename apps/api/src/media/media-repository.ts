@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#database';
+import { AppError } from '#kernel';
+import type { AuthContext } from '../auth/index.js';
+import { MEDIA_COLUMNS, type MediaRecord, type MediaSource, type MediaState } from './stored-media.js';
+
+export interface MediaFilter {
+  state?: MediaState | undefined;
+  source?: MediaSource | undefined;
+}
+
+export interface NewMedia {
+  id: string;
+  source: 'upload' | 'url';
+  mimeType: string;
+  filename: string | null;
+  size: number;
+  sha256: string;
+  objectKey: string;
+}
+
+/** What came in through a session belongs to those who may use the session; uploads to the whole tenant. */
+const VISIBLE = `d.tenant_id = $1 AND (d.session_id IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.tenant_id = d.tenant_id
+  AND s.id = d.session_id AND s.mode = $2 AND ($3::text[] IS NULL OR s.id = ANY($3))))`;
+
+/** The files of one tenant. */
+@Injectable()
+export class MediaRepository {
+  constructor(private readonly database: Database) {}
+
+  /** @throws AppError `not_found` */
+  async get(auth: AuthContext, id: string): Promise<MediaRecord> {
+    const [media] = await this.database.tenantSql(auth.tenantId, (query) =>
+      query<MediaRecord & object>(
+        { name: 'media_get', text: `SELECT ${MEDIA_COLUMNS} FROM media d WHERE ${VISIBLE} AND d.id = $4` },
+        [auth.tenantId, auth.mode, auth.sessionIds, id],
+      ),
+    );
+    if (!media) throw noSuchMedia();
+    return media;
+  }
+
+  /** Newest first; `limit` + 1 rows at most. */
+  list(auth: AuthContext, filter: MediaFilter, limit: number, afterId?: string): Promise<MediaRecord[]> {
+    return this.database.tenantSql(auth.tenantId, (query) =>
+      query<MediaRecord & object>(
+        {
+          name: 'media_list',
+          text: `SELECT ${MEDIA_COLUMNS} FROM media d WHERE ${VISIBLE} AND ($4::text IS NULL OR d.state = $4)
+            AND ($5::text IS NULL OR d.source = $5) AND ($6::text IS NULL OR d.id < $6) ORDER BY d.id DESC LIMIT $7`,
+        },
+        [
+          auth.tenantId,
+          auth.mode,
+          auth.sessionIds,
+          filter.state ?? null,
+          filter.source ?? null,
+          afterId ?? null,
+          limit + 1,
+        ],
+      ),
+    );
+  }
+
+  /** Writes a file whose bytes are stored. */
+  async insert(tenantId: string, media: NewMedia): Promise<MediaRecord> {
+    const [stored] = await this.database.tenantSql(tenantId, (query) =>
+      query<MediaRecord & object>(
+        {
+          name: 'media_insert',
+          text: `INSERT INTO media (tenant_id, id, source, state, mime_type, filename, size, sha256, object_key, stored_at)
+            VALUES ($1, $2, $3, 'stored', $4, $5, $6, $7, $8, now()) RETURNING ${MEDIA_COLUMNS}`,
+        },
+        [
+          tenantId,
+          media.id,
+          media.source,
+          media.mimeType,
+          media.filename,
+          media.size,
+          media.sha256,
+          media.objectKey,
+        ],
+      ),
+    );
+    if (!stored) throw noSuchMedia();
+    return stored;
+  }
+
+  /**
+   * Removes a file's row; ended messages stay and show it as gone. Resolves with where its bytes lie.
+   * @throws AppError `not_found`, `invalid_state` while a message that has not left needs it
+   */
+  async remove(auth: AuthContext, id: string): Promise<string> {
+    return this.database.tenantSql(auth.tenantId, async (query) => {
+      // Waits for accepts that are about to use the file, and they for us.
+      const [media] = await query<{ objectKey: string }>(
+        `SELECT object_key AS "objectKey" FROM media d WHERE ${VISIBLE} AND d.id = $4 FOR UPDATE`,
+        [auth.tenantId, auth.mode, auth.sessionIds, id],
+      );
+      if (!media) throw noSuchMedia();
+      const needed = await query(
+        `SELECT FROM messages WHERE tenant_id = $1 AND media_id = $2 AND status IN ('queued', 'sending') LIMIT 1`,
+        [auth.tenantId, id],
+      );
+      if (needed.length > 0)
+        throw new AppError('invalid_state', 'a message that has not left yet needs this file');
+      await query(`UPDATE messages SET media_id = NULL WHERE tenant_id = $1 AND media_id = $2`, [
+        auth.tenantId,
+        id,
+      ]);
+      await query(`DELETE FROM media WHERE tenant_id = $1 AND id = $2`, [auth.tenantId, id]);
+      return media.objectKey;
+    });
+  }
+
+  /** Removes a file that was stored for a message that was then not accepted. */
+  async discard(tenantId: string, id: string): Promise<void> {
+    await this.database.tenantSql(tenantId, (query) =>
+      query(`DELETE FROM media WHERE tenant_id = $1 AND id = $2`, [tenantId, id]),
+    );
+  }
+}
+
+/** The same for media that does not exist and for another tenant's. */
+export function noSuchMedia(): AppError {
+  return new AppError('not_found', 'there is no such media');
+}

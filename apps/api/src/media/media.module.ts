@@ -1,0 +1,49 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { MediaStore, S3MediaStore } from '#media-store';
+import { API_CONFIG, type ApiConfig } from '../config.js';
+import { NodesModule } from '../nodes/index.js';
+import { MediaDownload } from './media-download.js';
+import { MediaIntake } from './media-intake.js';
+import { MediaJobRepository } from './media-job-repository.js';
+import { MediaJobWorker } from './media-job-worker.js';
+import { MediaRepository } from './media-repository.js';
+import { MediaController } from './media.controller.js';
+import { MediaService } from './media.service.js';
+import { registerMultipart } from './multipart-form.js';
+
+/** Files: uploads, downloads, and the jobs that bring them in from WhatsApp. */
+@Module({
+  imports: [NodesModule],
+  controllers: [MediaController],
+  providers: [
+    MediaService,
+    MediaRepository,
+    MediaIntake,
+    MediaDownload,
+    MediaJobRepository,
+    MediaJobWorker,
+    {
+      provide: MediaStore,
+      inject: [API_CONFIG],
+      useFactory: (config: ApiConfig) =>
+        new S3MediaStore({
+          endpoint: config.S3_ENDPOINT,
+          region: config.S3_REGION,
+          bucket: config.S3_BUCKET,
+          accessKey: config.S3_ACCESS_KEY,
+          secretKey: config.S3_SECRET_KEY,
+        }),
+    },
+  ],
+  exports: [MediaRepository, MediaIntake, MediaDownload, MediaJobRepository, MediaJobWorker, MediaStore],
+})
+export class MediaModule implements OnModuleInit {
+  constructor(private readonly host: HttpAdapterHost<FastifyAdapter>) {}
+
+  async onModuleInit(): Promise<void> {
+    await registerMultipart(this.host.httpAdapter.getInstance<FastifyInstance>());
+  }
+}

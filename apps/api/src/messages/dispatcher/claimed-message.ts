@@ -1,0 +1,45 @@
+import type { MessageContent, SendOutcome } from '#contracts';
+
+/** Where the session of a claimed message runs. */
+export interface ClaimedSession {
+  tenantId: string;
+  sessionId: string;
+  epoch: number;
+  nodeName: string;
+  nodeUrl: string;
+  bootId: string;
+}
+
+/** A message that this process has claimed: an attempt for it is committed, and nothing was called yet. */
+export interface ClaimedMessage {
+  session: ClaimedSession;
+  id: string;
+  /** Number of the attempt. */
+  attempt: number;
+  waMessageId: string;
+  chatId: string;
+  content: MessageContent;
+  linkPreview: boolean;
+  expiresAt: Date | null;
+  objectKey: string | null;
+  /** Bytes. */
+  mediaSize: number | null;
+  quotedWaKey: string | null;
+}
+
+/** How an attempt ended. `released`: the node was never called. */
+export type AttemptEnd =
+  | { kind: 'released' }
+  | {
+      kind: 'outcome';
+      outcome: SendOutcome;
+      /** The failure says nothing about the message (session or node away), so it does not count towards the limit. */
+      held: boolean;
+    };
+
+export interface AttemptResult {
+  tenantId: string;
+  messageId: string;
+  attempt: number;
+  end: AttemptEnd;
+}

@@ -1,0 +1,102 @@
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { Logger } from 'pino';
+import { Database } from '#database';
+import { withDeadline } from '#kernel';
+import { API_CONFIG, type ApiConfig } from '../../config.js';
+import { LOGGER } from '../../http/index.js';
+import { QUEUE_CHANNEL } from '../../sessions/index.js';
+import { QueueSignal } from '../accept/accept-queue.js';
+import { ClaimRepository } from './claim-repository.js';
+import { MessageCaller } from './message-caller.js';
+import { ResultWriter } from './result-writer.js';
+import { SessionLane } from './session-lane.js';
+
+/** What no notification told of is found by looking: messages whose time has come, above all. */
+const POLL_EVERY_MS = 1_000;
+
+/**
+ * Sends what is in the queues: one lane per session that has something to send. Every api process has a dispatcher;
+ * claims in the database keep them apart.
+ */
+@Injectable()
+export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  override readonly isLocal = true;
+  private readonly lanes = new Map<string, SessionLane>();
+  private poll: NodeJS.Timeout | undefined;
+  private stopListening: (() => Promise<void>) | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly claims: ClaimRepository,
+    private readonly caller: MessageCaller,
+    private readonly results: ResultWriter,
+    @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'SHUTDOWN_TIMEOUT_SECONDS'>,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    super();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.stopListening = await this.database.listen(QUEUE_CHANNEL, (sessionId) => {
+      if (sessionId) this.laneOf(sessionId)?.wake({ reconnected: true });
+    });
+    this.schedulePoll(0);
+  }
+
+  override wake(sessionId: string): void {
+    this.laneOf(sessionId)?.wake();
+  }
+
+  /** Lets the sends under way end; what they leave open at the deadline is looked up by whoever lives. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.poll);
+    await this.stopListening?.();
+    const stopping = Promise.all([...this.lanes.values()].map((lane) => lane.stop())).then(() =>
+      this.results.flush(),
+    );
+    const timeoutMs = this.config.SHUTDOWN_TIMEOUT_SECONDS * 1_000;
+    await withDeadline(stopping, timeoutMs, 'ending the sends under way').catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'sends were still under way at shutdown');
+    });
+  }
+
+  private laneOf(sessionId: string): SessionLane | undefined {
+    if (this.stopped) return undefined;
+    const known = this.lanes.get(sessionId);
+    if (known) return known;
+    const lane = new SessionLane({
+      claim: () => this.claims.claim(sessionId),
+      send: (message) => this.caller.send(message),
+      write: (result) => this.results.write(result),
+      claimFailed: (error) => {
+        this.logger.error({ err: error, sessionId }, 'messages could not be claimed');
+      },
+    });
+    this.lanes.set(sessionId, lane);
+    return lane;
+  }
+
+  private schedulePoll(waitMs: number): void {
+    this.poll = setTimeout(() => {
+      void this.look().finally(() => {
+        if (!this.stopped) this.schedulePoll(POLL_EVERY_MS);
+      });
+    }, waitMs);
+  }
+
+  private async look(): Promise<void> {
+    try {
+      for (const sessionId of await this.claims.listDueSessions()) this.wake(sessionId);
+    } catch (error) {
+      this.logger.error({ err: error }, 'the queues could not be looked at');
+    }
+    for (const [sessionId, lane] of this.lanes) if (lane.isIdle) this.lanes.delete(sessionId);
+  }
+}

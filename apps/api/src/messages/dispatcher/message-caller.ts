@@ -1,0 +1,54 @@
+import { Injectable } from '@nestjs/common';
+import type { SendOutcome } from '#contracts';
+import { isAppError } from '#kernel';
+import { NodeClient } from '../../nodes/index.js';
+import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
+
+/** A node gives up on a send after 60 s itself; this is for a node that does not. */
+const SEND_TIMEOUT_MS = 70_000;
+/** What a slow upload to WhatsApp still manages. */
+const SLOWEST_BYTES_PER_MS = 50;
+/** Failures of the session or its node, not of the message. */
+const HELD: ReadonlySet<string> = new Set(['session_not_connected', 'contract_broken']);
+
+/** Hands one claimed message to its node. Never throws: every failure is an outcome. */
+@Injectable()
+export class MessageCaller {
+  constructor(private readonly nodes: NodeClient) {}
+
+  async send(message: ClaimedMessage): Promise<AttemptEnd> {
+    const { session } = message;
+    const timeoutMs = SEND_TIMEOUT_MS + Math.ceil((message.mediaSize ?? 0) / SLOWEST_BYTES_PER_MS);
+    try {
+      const outcome = await this.nodes.call(
+        { url: session.nodeUrl },
+        'message.send',
+        {
+          tenantId: session.tenantId,
+          sessionId: session.sessionId,
+          epoch: session.epoch,
+          messageId: message.id,
+          waMessageId: message.waMessageId,
+          chatId: message.chatId,
+          content: message.content,
+          media: message.objectKey === null ? null : { objectKey: message.objectKey },
+          quotedWaKey: message.quotedWaKey,
+          linkPreview: message.linkPreview,
+        },
+        { timeoutMs },
+      );
+      return { kind: 'outcome', outcome, held: outcome.outcome === 'not_sent' && HELD.has(outcome.code) };
+    } catch (error) {
+      return { kind: 'outcome', ...outcomeOf(error) };
+    }
+  }
+}
+
+/** Only a failure that says so is `not_sent`; whatever else went wrong, the message may have left. */
+function outcomeOf(error: unknown): { outcome: SendOutcome; held: boolean } {
+  const reason = isAppError(error) ? error.code : 'internal';
+  if (isAppError(error) && error.outcome === 'not_sent') {
+    return { outcome: { outcome: 'not_sent', retry: true, code: 'page_gone', reason }, held: true };
+  }
+  return { outcome: { outcome: 'unknown', reason }, held: false };
+}

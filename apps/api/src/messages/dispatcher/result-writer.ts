@@ -1,0 +1,85 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoff, isAppError } from '#kernel';
+import { LOGGER } from '../../http/index.js';
+import { MessageWatch } from '../message-watch.js';
+import type { AttemptResult } from './claimed-message.js';
+import { ResultRepository } from './result-repository.js';
+
+const LARGEST_GROUP = 100;
+const RETRY = { baseMs: 200, maxMs: 5_000 };
+
+/**
+ * Writes results in groups: what comes while one group is written goes into the next. A database that is away is
+ * tried again for as long as the process lives; if that ends first, the attempts stay open and are looked up.
+ */
+@Injectable()
+export class ResultWriter {
+  private pending: { result: AttemptResult; done: () => void }[] = [];
+  private running: Promise<void> | undefined;
+  private failures = 0;
+
+  constructor(
+    private readonly repository: ResultRepository,
+    private readonly watch: MessageWatch,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Resolves once the result is committed. */
+  write(result: AttemptResult): Promise<void> {
+    return new Promise((done) => {
+      this.pending.push({ result, done });
+      this.running ??= this.drain();
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async flush(): Promise<void> {
+    await this.running;
+  }
+
+  private async drain(): Promise<void> {
+    // Answers that come in one go are written in one go.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.pending.length > 0) {
+      const group = this.pending.slice(0, LARGEST_GROUP);
+      if (!(await this.writeGroup(group.map(({ result }) => result)))) continue;
+      this.pending = this.pending.slice(group.length);
+      for (const { result, done } of group) {
+        this.watch.tell(result.messageId);
+        done();
+      }
+    }
+    this.running = undefined;
+  }
+
+  /** False when the database is away and the group has to be tried again. */
+  private async writeGroup(group: AttemptResult[]): Promise<boolean> {
+    try {
+      await this.repository.write(group);
+      this.failures = 0;
+      return true;
+    } catch (error) {
+      this.logger.error({ err: error, results: group.length }, 'results of sends were not written');
+      if (isAppError(error)) {
+        await delay(backoff(this.failures++, RETRY));
+        return false;
+      }
+    }
+    for (const result of group) await this.writeAlone(result);
+    return true;
+  }
+
+  /** One that the database refuses must not hold up the others: its message is looked up instead. */
+  private async writeAlone(result: AttemptResult): Promise<void> {
+    try {
+      await this.repository.write([result]);
+    } catch (error) {
+      const { messageId } = result;
+      this.logger.error({ err: error, messageId }, 'the result of a send was refused; it counts as unknown');
+      const outcome = { outcome: 'unknown' as const, reason: 'the result could not be stored' };
+      await this.repository.write([{ ...result, end: { kind: 'outcome', outcome, held: false } }]);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { MessageRepository } from './message-repository.js';
+export { MessagesModule } from './messages.module.js';

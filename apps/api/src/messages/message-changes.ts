@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import type { MessageStatus } from '#contracts';
+import type { Query } from '#database';
+import type { MessageProgress } from './message-progress.js';
+
+/** What of a message can change after it was written. */
+export interface MessageState extends MessageProgress {
+  tenantId: string;
+  id: string;
+  sessionId: string;
+  chatId: string;
+  attempts: number;
+  waMessageId: string | null;
+  waKey: string | null;
+  errorDetail: string | null;
+  dueAt: Date;
+  occurredAt: Date;
+  endedAt: Date | null;
+}
+
+export const STATE_COLUMNS = `m.tenant_id AS "tenantId", m.id, m.session_id AS "sessionId", m.chat_wa_id AS "chatId",
+  m.status, m.ack, m.attempts, m.wa_message_id AS "waMessageId", m.wa_key AS "waKey", m.error_code AS "errorCode",
+  m.error_detail AS "errorDetail", m.due_at AS "dueAt", m.occurred_at AS "occurredAt", m.sent_at AS "sentAt",
+  m.delivered_at AS "deliveredAt", m.read_at AS "readAt", m.ended_at AS "endedAt"`;
+
+const SAVE = {
+  name: 'messages_save',
+  text: `UPDATE messages m SET status = c.status, ack = c.ack, attempts = c.attempts, chat_wa_id = c."chatId",
+      wa_message_id = c."waMessageId", wa_key = c."waKey", error_code = c."errorCode", error_detail = c."errorDetail",
+      due_at = c."dueAt", occurred_at = c."occurredAt", sent_at = c."sentAt", delivered_at = c."deliveredAt",
+      read_at = c."readAt", ended_at = c."endedAt"
+    FROM jsonb_to_recordset($1::jsonb) AS c("tenantId" text, id text, "chatId" text, status text, ack smallint,
+      attempts smallint, "waMessageId" text, "waKey" text, "errorCode" text, "errorDetail" text,
+      "dueAt" timestamptz, "occurredAt" timestamptz, "sentAt" timestamptz, "deliveredAt" timestamptz,
+      "readAt" timestamptz, "endedAt" timestamptz)
+    WHERE m.tenant_id = c."tenantId" AND m.id = c.id`,
+};
+
+const COUNT = {
+  name: 'messages_count',
+  text: `INSERT INTO usage_daily AS u (tenant_id, day, session_id, shard, sent, delivered, failed, received)
+    SELECT c.tenant, (now() AT TIME ZONE 'utc')::date, s.id, $2, sum(c.sent), sum(c.delivered), sum(c.failed),
+      sum(c.received)
+    FROM jsonb_to_recordset($1::jsonb)
+      AS c(tenant text, session text, sent bigint, delivered bigint, failed bigint, received bigint)
+    CROSS JOIN LATERAL (VALUES (''), (c.session)) AS s (id)
+    GROUP BY c.tenant, s.id ORDER BY c.tenant, s.id
+    ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET sent = u.sent + excluded.sent,
+      delivered = u.delivered + excluded.delivered, failed = u.failed + excluded.failed,
+      received = u.received + excluded.received`,
+};
+const SHARDS = 16;
+
+/** Counters of one session's messages. */
+export interface Tally {
+  tenant: string;
+  session: string;
+  sent?: number;
+  delivered?: number;
+  failed?: number;
+  received?: number;
+}
+
+export interface MessageChange {
+  before: MessageState;
+  after: MessageState;
+}
+
+/** Writes changes of messages, of any tenants, in bulk. Needs a worker transaction that has locked their rows. */
+@Injectable()
+export class MessageChanges {
+  /** Saves the changes and counts what was sent, delivered and failed by them. */
+  async save(query: Query, changes: readonly MessageChange[]): Promise<void> {
+    if (changes.length === 0) return;
+    await query(SAVE, [JSON.stringify(changes.map(({ after }) => after))]);
+    await this.count(query, changes.map(tallyOf));
+  }
+
+  async count(query: Query, tallies: readonly Tally[]): Promise<void> {
+    const some = tallies.filter((one) => one.sent || one.delivered || one.failed || one.received);
+    if (some.length === 0) return;
+    const filled = some.map((one) => ({ sent: 0, delivered: 0, failed: 0, received: 0, ...one }));
+    await query(COUNT, [JSON.stringify(filled), Math.floor(Math.random() * SHARDS)]);
+  }
+}
+
+const SENT: ReadonlySet<MessageStatus> = new Set(['sent', 'delivered', 'read', 'played']);
+const DELIVERED: ReadonlySet<MessageStatus> = new Set(['delivered', 'read', 'played']);
+
+function tallyOf({ before, after }: MessageChange): Tally {
+  const entered = (set: ReadonlySet<MessageStatus>) =>
+    Number(set.has(after.status) && !set.has(before.status));
+  return {
+    tenant: after.tenantId,
+    session: after.sessionId,
+    sent: entered(SENT),
+    delivered: entered(DELIVERED),
+    failed: Number(after.status === 'failed' && before.status !== 'failed'),
+  };
+}

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#database';
+import { isAppError } from '#kernel';
+import type { AuthContext } from '../auth/index.js';
+import { NodeClient, type StoredSession } from '../nodes/index.js';
+import { addressOf } from '../sessions/index.js';
+import { MessageRepository } from './message-repository.js';
+import { MessageSender } from './message-sender.js';
+import type { DryRun } from './messages.dto.js';
+import type { Recipient } from './recipient.js';
+import type { SendMessageRequest } from './send-request.js';
+
+const CHECK_TIMEOUT_MS = 15_000;
+
+const QUOTA = {
+  name: 'message_quota',
+  text: `SELECT (t.daily_message_limit - u.tenant)::int AS "tenantRemaining",
+      (coalesce(s.daily_message_limit, t.session_daily_message_limit) - u.session)::int AS "sessionRemaining"
+    FROM tenants t JOIN sessions s ON s.tenant_id = t.id AND s.id = $2
+    CROSS JOIN LATERAL (SELECT coalesce(sum(accepted) FILTER (WHERE session_id = ''), 0) AS tenant,
+        coalesce(sum(accepted) FILTER (WHERE session_id = $2), 0) AS session
+      FROM usage_daily WHERE tenant_id = $1 AND day = (now() AT TIME ZONE 'utc')::date) u
+    WHERE t.id = $1`,
+};
+
+/** Says what would become of a message, and sends nothing. */
+@Injectable()
+export class MessagePreview {
+  constructor(
+    private readonly sender: MessageSender,
+    private readonly messages: MessageRepository,
+    private readonly database: Database,
+    private readonly nodes: NodeClient,
+  ) {}
+
+  /** @throws what `MessageSender.send` throws before it accepts; files are not fetched */
+  async preview(auth: AuthContext, request: SendMessageRequest): Promise<DryRun> {
+    const { session, recipient } = await this.sender.check(auth, request);
+    await this.sender.checkMedia(auth, request);
+    const [quota] = await this.database.tenantSql(auth.tenantId, (query) =>
+      query<DryRun['quota']>(QUOTA, [auth.tenantId, session.id]),
+    );
+    return {
+      dryRun: true,
+      session: { id: session.id, name: session.name, state: session.state },
+      to: { id: recipient.chatId, kind: recipient.kind, phone: recipient.phone },
+      onWhatsApp: await this.isOnWhatsApp(session, recipient),
+      quota: quota ?? { tenantRemaining: null, sessionRemaining: null },
+      queued: await this.messages.queuedCount(auth.tenantId, session.id),
+    };
+  }
+
+  private async isOnWhatsApp(session: StoredSession, { phone }: Recipient): Promise<boolean | null> {
+    if (phone === null || session.state !== 'connected' || session.nodeName === null) return null;
+    try {
+      const { results } = await this.nodes.call(
+        { nodeName: session.nodeName },
+        'number.check',
+        { ...addressOf(session), phones: [phone] },
+        { timeoutMs: CHECK_TIMEOUT_MS },
+      );
+      return results[0]?.exists ?? null;
+    } catch (error) {
+      if (isAppError(error)) return null;
+      throw error;
+    }
+  }
+}

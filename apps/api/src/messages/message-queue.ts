@@ -1,0 +1,26 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Query, SessionRow } from '#database';
+import { SessionEndings, type SessionEndCode } from '../sessions/index.js';
+import { MessageChanges } from './message-changes.js';
+
+/** What waits to be sent ends with its session. */
+@Injectable()
+export class MessageQueue implements OnModuleInit {
+  constructor(
+    private readonly endings: SessionEndings,
+    private readonly changes: MessageChanges,
+  ) {}
+
+  onModuleInit(): void {
+    this.endings.register((query, session, code) => this.endSession(query, session, code));
+  }
+
+  private async endSession(query: Query, { tenantId, id }: SessionRow, code: SessionEndCode): Promise<void> {
+    const ended = await query(
+      `UPDATE messages SET status = 'failed', error_code = $3, ended_at = now()
+       WHERE tenant_id = $1 AND session_id = $2 AND status = 'queued' RETURNING id`,
+      [tenantId, id, code],
+    );
+    await this.changes.count(query, [{ tenant: tenantId, session: id, failed: ended.length }]);
+  }
+}

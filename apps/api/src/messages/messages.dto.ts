@@ -1,0 +1,65 @@
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { MESSAGE_TYPES, messageStatusSchema } from '#contracts';
+import { pageQuerySchema } from '../http/index.js';
+import type { MessageResource } from './message-resource.js';
+
+const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+export const messageListQuerySchema = pageQuerySchema.extend({
+  session: z.string().min(1).max(100).optional().describe('Id or name of a session'),
+  chat: z.string().min(1).max(100).optional().describe('Id of a chat, WhatsApp chat id, or phone number'),
+  direction: z.enum(['in', 'out']).optional(),
+  status: messageStatusSchema.optional(),
+  type: z.enum(MESSAGE_TYPES).optional(),
+  from: moment.optional().describe('`occurredAt` at or after this'),
+  to: moment.optional().describe('`occurredAt` before this'),
+});
+export class MessageListQuery extends createZodDto(messageListQuerySchema) {}
+
+export class MessageParams extends createZodDto(z.strictObject({ id: z.string().min(1).max(100) })) {}
+
+const dryRunSchema = z
+  .object({
+    dryRun: z.literal(true),
+    session: z.object({ id: z.string(), name: z.string(), state: z.string() }),
+    to: z.object({ id: z.string(), kind: z.string(), phone: z.string().nullable() }),
+    onWhatsApp: z
+      .boolean()
+      .nullable()
+      .describe('null: not a phone number, or WhatsApp could not be asked now'),
+    quota: z.object({ tenantRemaining: z.int().nullable(), sessionRemaining: z.int().nullable() }),
+    queued: z.int().describe('Messages of the session that would leave before it'),
+  })
+  .meta({ id: 'DryRun' });
+export type DryRun = z.infer<typeof dryRunSchema>;
+export class DryRunDto extends createZodDto(dryRunSchema) {}
+
+export const MESSAGE_EXAMPLE: MessageResource = {
+  id: 'msg_01kb6x2vb8c7j0m4qf5t9wz3ye',
+  session: { id: 'ses_01kb6x2vb8c7j0m4qf5t9wz3ye', name: 'support' },
+  direction: 'out',
+  origin: 'api',
+  chat: { id: '4915112345678@c.us', kind: 'person', phone: '4915112345678', lid: null, name: 'Alex Example' },
+  from: { id: '4915187654321@c.us', phone: '4915187654321', lid: null, name: 'Example Ltd' },
+  to: { id: '4915112345678@c.us', phone: '4915112345678', lid: null, name: 'Alex Example' },
+  type: 'text',
+  text: 'Your order has left our warehouse.',
+  caption: null,
+  media: null,
+  content: null,
+  quoted: null,
+  status: 'queued',
+  ack: null,
+  error: null,
+  waMessageId: null,
+  clientRef: 'order-4711',
+  metadata: null,
+  attempts: 0,
+  createdAt: '2026-01-01T09:40:00.000Z',
+  occurredAt: '2026-01-01T09:40:00.000Z',
+  expiresAt: '2026-01-02T09:40:00.000Z',
+  sentAt: null,
+  deliveredAt: null,
+  readAt: null,
+};

@@ -1,0 +1,65 @@
+import { Module } from '@nestjs/common';
+import { ChatsModule } from '../chats/index.js';
+import { ContactsModule } from '../contacts/index.js';
+import { MediaModule } from '../media/index.js';
+import { NodesModule } from '../nodes/index.js';
+import { SessionsModule } from '../sessions/index.js';
+import { AcceptQueue, QueueSignal } from './accept/accept-queue.js';
+import { AcceptRepository } from './accept/accept-repository.js';
+import { SessionMemory } from './accept/session-memory.js';
+import { ClaimRepository } from './dispatcher/claim-repository.js';
+import { Dispatcher } from './dispatcher/dispatcher.js';
+import { MessageCaller } from './dispatcher/message-caller.js';
+import { ReconcileRepository } from './dispatcher/reconcile-repository.js';
+import { Reconciler } from './dispatcher/reconciler.js';
+import { ResultRepository } from './dispatcher/result-repository.js';
+import { ResultWriter } from './dispatcher/result-writer.js';
+import { MessageChanges } from './message-changes.js';
+import { MessageMedia } from './message-media.js';
+import { MessagePreview } from './message-preview.js';
+import { MessageQueue } from './message-queue.js';
+import { MessageRepository } from './message-repository.js';
+import { MessageSender } from './message-sender.js';
+import { MessageWaiter } from './message-waiter.js';
+import { MessageWatch } from './message-watch.js';
+import { MessagesController } from './messages.controller.js';
+import { MessagesService } from './messages.service.js';
+import { AckRecorder } from './recorder/ack-recorder.js';
+import { MessageRecorder } from './recorder/message-recorder.js';
+import { RecordedMessages } from './recorder/recorded-messages.js';
+import { StoredAnswers } from './stored-answers.js';
+
+const ACCEPT = [AcceptQueue, AcceptRepository, SessionMemory, StoredAnswers];
+const DISPATCH = [
+  ClaimRepository,
+  Dispatcher,
+  MessageCaller,
+  ReconcileRepository,
+  Reconciler,
+  ResultRepository,
+  ResultWriter,
+];
+const RECORD = [AckRecorder, MessageRecorder, RecordedMessages];
+
+/** Messages: accepted, sent, received, read. */
+@Module({
+  imports: [ChatsModule, ContactsModule, MediaModule, NodesModule, SessionsModule],
+  controllers: [MessagesController],
+  providers: [
+    ...ACCEPT,
+    ...DISPATCH,
+    ...RECORD,
+    { provide: QueueSignal, useExisting: Dispatcher },
+    MessageChanges,
+    MessageMedia,
+    MessagePreview,
+    MessageQueue,
+    MessageRepository,
+    MessageSender,
+    MessageWaiter,
+    MessageWatch,
+    MessagesService,
+  ],
+  exports: [MessageRepository],
+})
+export class MessagesModule {}

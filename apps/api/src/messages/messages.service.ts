@@ -1,0 +1,185 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '#kernel';
+import type { AuthContext } from '../auth/index.js';
+import { ChatLookup } from '../chats/index.js';
+import { readPage, toPage, type ApiRequest, type Page } from '../http/index.js';
+import { IdempotentAnswer, idempotentRequestOf, type IdempotentRequest } from '../idempotency/index.js';
+import {
+  kindOfMimeType,
+  MediaDownload,
+  MediaIntake,
+  MediaJobRepository,
+  MediaJobWorker,
+  readForm,
+  type FormFile,
+  type MediaRecord,
+} from '../media/index.js';
+import { SessionLookup } from '../sessions/index.js';
+import { kindOfType } from './message-media.js';
+import { MessagePreview } from './message-preview.js';
+import { MessageRepository } from './message-repository.js';
+import { toMessageResource, type MessageResource } from './message-resource.js';
+import { MessageSender } from './message-sender.js';
+import { MessageWaiter } from './message-waiter.js';
+import type { DryRun, MessageListQuery } from './messages.dto.js';
+import { parseRecipient } from './recipient.js';
+import {
+  sendMediaFieldsSchema,
+  sendMediaSchema,
+  sendMessageSchema,
+  type SendMediaRequest,
+  type SendMessageRequest,
+  type SendQuery,
+  type SendTextRequest,
+} from './send-request.js';
+
+const MESSAGE_ID = /^msg_[0-9a-z]{26}$/;
+type SendAnswer = IdempotentAnswer<MessageResource | DryRun>;
+
+/** What tenants do with messages. */
+@Injectable()
+export class MessagesService {
+  constructor(
+    private readonly sender: MessageSender,
+    private readonly preview: MessagePreview,
+    private readonly waiter: MessageWaiter,
+    private readonly messages: MessageRepository,
+    private readonly sessions: SessionLookup,
+    private readonly chats: ChatLookup,
+    private readonly intake: MediaIntake,
+    private readonly download: MediaDownload,
+    private readonly mediaJobs: MediaJobRepository,
+    private readonly mediaWorker: MediaJobWorker,
+  ) {}
+
+  async send(
+    auth: AuthContext,
+    request: SendMessageRequest,
+    query: SendQuery,
+    idempotency?: IdempotentRequest,
+    file?: MediaRecord,
+  ): Promise<SendAnswer> {
+    if (query.dryRun) return new IdempotentAnswer(200, await this.preview.preview(auth, request));
+    const answer = await this.sender.send(auth, request, idempotency, file);
+    if (!query.wait) return answer;
+    const { message, isDone } = await this.waiter.wait(auth, answer.body.id, query.wait);
+    return new IdempotentAnswer(isDone ? 200 : 202, toMessageResource(message), answer.replayed);
+  }
+
+  sendText(
+    auth: AuthContext,
+    { session, to, recipient, message }: SendTextRequest,
+    query: SendQuery,
+    idempotency?: IdempotentRequest,
+  ): Promise<SendAnswer> {
+    const request = sendMessageSchema.parse({ session, to: to ?? recipient, type: 'text', text: message });
+    return this.send(auth, request, query, idempotency);
+  }
+
+  /** A form with a file, or JSON with a url. */
+  async sendMedia(auth: AuthContext, request: ApiRequest, query: SendQuery): Promise<SendAnswer> {
+    if (request.isMultipart()) return this.sendForm(auth, request, query);
+    const { url, type, ...body } = sendMediaSchema.parse(request.body ?? {});
+    const idempotency = idempotentRequestOf(request);
+    const message = toSendRequest(body, type ?? 'document', { url });
+    if (type !== undefined || query.dryRun) return this.send(auth, message, query, idempotency);
+    return this.sendUrl(auth, message, url, query, idempotency);
+  }
+
+  async get(auth: AuthContext, id: string): Promise<MessageResource> {
+    return toMessageResource(await this.messages.get(auth, id));
+  }
+
+  async list(auth: AuthContext, query: MessageListQuery): Promise<Page<MessageResource>> {
+    const { limit, after } = readPage('messages', query, [MESSAGE_ID]);
+    const session =
+      query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
+    const chat = query.chat === undefined ? undefined : await this.chatOf(auth, query.chat);
+    const filter = {
+      sessionId: session?.id ?? chat?.sessionId,
+      chatId: chat?.id,
+      direction: query.direction,
+      status: query.status,
+      type: query.type,
+      from: query.from,
+      to: query.to,
+    };
+    const rows = await this.messages.list(auth, filter, limit, after?.[0]);
+    return toPage('messages', query, rows, (row) => [row.id], toMessageResource);
+  }
+
+  async cancel(auth: AuthContext, id: string): Promise<MessageResource> {
+    return toMessageResource(await this.messages.cancel(auth, id));
+  }
+
+  /** Puts a file that was given up back into the queue. */
+  async downloadAgain(auth: AuthContext, id: string): Promise<MessageResource> {
+    const { media } = await this.messages.get(auth, id);
+    if (!media) throw new AppError('invalid_state', 'the message has no file');
+    if (await this.mediaJobs.again(auth.tenantId, media.id)) this.mediaWorker.wake();
+    return this.get(auth, id);
+  }
+
+  private async sendForm(auth: AuthContext, request: ApiRequest, query: SendQuery): Promise<SendAnswer> {
+    const take = ({ stream, filename, mimeType }: FormFile, early: Record<string, string>) => {
+      const type = sendMediaFieldsSchema.safeParse(early).data?.type;
+      const kind = type && kindOfType(type);
+      return this.intake.take(auth.tenantId, stream, {
+        source: 'upload',
+        declared: mimeType,
+        filename,
+        kind,
+      });
+    };
+    const undo = (media: MediaRecord) => this.intake.discard(media);
+    const { fields, file } = await readForm(request, sendMediaFieldsSchema, take, undo);
+    try {
+      const idempotency = idempotentRequestOf(request, { fields, file: file.sha256 });
+      const type = fields.type ?? kindOfMimeType(file.mimeType);
+      const message = toSendRequest(fields, type, { mediaId: file.id });
+      const answer = await this.send(auth, message, query, idempotency, file);
+      if (query.dryRun) await undo(file);
+      return answer;
+    } catch (error) {
+      await undo(file);
+      throw error;
+    }
+  }
+
+  /** Without a type the file decides, so it is fetched first; but not for a request that fails without it. */
+  private async sendUrl(
+    auth: AuthContext,
+    message: SendMessageRequest,
+    url: string,
+    query: SendQuery,
+    idempotency: IdempotentRequest | undefined,
+  ): Promise<SendAnswer> {
+    await this.sender.check(auth, message);
+    const earlier = await this.sender.findEarlier(auth, idempotency);
+    if (earlier) return earlier;
+    const { filename } = message;
+    const file = await this.download.fetch(auth.tenantId, { url, filename }, 'url');
+    try {
+      const type = kindOfMimeType(file.mimeType);
+      const typed = sendMessageSchema.parse({ ...message, type });
+      return await this.send(auth, typed, query, idempotency, file);
+    } catch (error) {
+      await this.intake.discard(file);
+      throw error;
+    }
+  }
+
+  private async chatOf(auth: AuthContext, chat: string): Promise<{ id: string; sessionId?: string }> {
+    if (!chat.startsWith('cht_')) return { id: parseRecipient(chat, 'chat').chatId };
+    const { waId, sessionId } = await this.chats.get(auth, chat);
+    return { id: waId, sessionId };
+  }
+}
+
+function toSendRequest(
+  { session, to, recipient, caption, filename }: Omit<SendMediaRequest, 'url' | 'type'>,
+  type: SendMessageRequest['type'],
+  media: { url: string } | { mediaId: string },
+): SendMessageRequest {
+  return sendMessageSchema.parse({ session, to: to ?? recipient, type, media, caption, filename });
+}

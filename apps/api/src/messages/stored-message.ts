@@ -1,0 +1,62 @@
+import type { ChatKind, MessageContent, MessageStatus } from '#contracts';
+import type { StoredMedia } from '../media/index.js';
+
+interface Person {
+  id: string | null;
+  phone: string | null;
+  lid: string | null;
+  name: string | null;
+}
+
+/** A message with what its resource shows of its session, chat and media. */
+export interface StoredMessage {
+  id: string;
+  tenantId: string;
+  sessionId: string;
+  sessionName: string;
+  direction: 'in' | 'out';
+  origin: 'api' | 'phone' | 'contact';
+  chatId: string;
+  chat: { kind: ChatKind | null; name: string | null; phone: string | null; lid: string | null };
+  author: Person;
+  /** The session's own number. */
+  own: Person;
+  content: MessageContent;
+  media: StoredMedia | null;
+  status: MessageStatus;
+  ack: number | null;
+  errorCode: string | null;
+  errorDetail: string | null;
+  waMessageId: string | null;
+  quotedMessageId: string | null;
+  quotedWaMessageId: string | null;
+  clientRef: string | null;
+  metadata: Record<string, unknown> | null;
+  attempts: number;
+  priority: number;
+  createdAt: Date;
+  occurredAt: Date;
+  expiresAt: Date | null;
+  sentAt: Date | null;
+  deliveredAt: Date | null;
+  readAt: Date | null;
+}
+
+/** What `MESSAGE_SELECT` gives for one message; jsonb so that joined rows come as one value or null. */
+export const MESSAGE_SELECT = `SELECT m.id, m.tenant_id AS "tenantId", m.session_id AS "sessionId", s.name AS "sessionName",
+    m.direction, m.origin, m.chat_wa_id AS "chatId",
+    jsonb_build_object('kind', c.kind, 'name', c.name, 'phone', c.phone, 'lid', c.lid) AS chat,
+    jsonb_build_object('id', m.author_wa_id, 'phone', m.author_phone, 'lid', m.author_lid, 'name', m.author_name)
+      AS author,
+    jsonb_build_object('id', s.wa_id, 'phone', s.phone, 'lid', s.lid, 'name', s.profile_name) AS own,
+    m.content, CASE WHEN d.id IS NOT NULL THEN jsonb_build_object('id', d.id, 'state', d.state, 'mimeType', d.mime_type,
+      'filename', d.filename, 'size', d.size, 'sha256', d.sha256, 'error', d.error) END AS media,
+    m.status, m.ack, m.error_code AS "errorCode", m.error_detail AS "errorDetail", m.wa_message_id AS "waMessageId",
+    m.quoted_message_id AS "quotedMessageId", m.quoted_wa_message_id AS "quotedWaMessageId",
+    m.client_ref AS "clientRef", m.metadata, m.attempts, m.priority, m.created_at AS "createdAt",
+    m.occurred_at AS "occurredAt", m.expires_at AS "expiresAt", m.sent_at AS "sentAt",
+    m.delivered_at AS "deliveredAt", m.read_at AS "readAt"
+  FROM messages m
+  JOIN sessions s ON s.tenant_id = m.tenant_id AND s.id = m.session_id
+  LEFT JOIN chats c ON c.tenant_id = m.tenant_id AND c.session_id = m.session_id AND c.wa_id = m.chat_wa_id
+  LEFT JOIN media d ON d.tenant_id = m.tenant_id AND d.id = m.media_id`;

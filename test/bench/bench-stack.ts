@@ -14,7 +14,7 @@ export async function startBenchStack(
   options: Omit<StackOptions, 'profile'> & { database: FreshDatabase },
 ): Promise<BenchStack> {
   const internalSecret = randomBytes(32).toString('hex');
-  const both = { INTERNAL_SECRET: internalSecret, LOG_LEVEL: 'warn' };
+  const both = { INTERNAL_SECRET: internalSecret, LOG_LEVEL: 'info' };
   const stack = await startStack({
     // The build that the plain library works on; it is the baseline.
     profile: 'classic',

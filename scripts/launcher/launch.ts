@@ -16,6 +16,8 @@ export interface LaunchOptions {
   /** Where data, secrets and profiles are kept. */
   folder: string;
   chromePath: string;
+  /** Aborted when it is time to stop, beside the signals of the process. */
+  signal: AbortSignal;
 }
 
 type Stop = () => Promise<void>;
@@ -157,13 +159,13 @@ async function openFolder(folder: string): Promise<void> {
   await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
 }
 
-function stopOnSignals(launch: Launch): void {
+function stopWhenTold(launch: Launch, told: AbortSignal): void {
   let isStopping = false;
-  const handle = (signal: string) => {
+  const handle = (reason: string) => {
     // npm passes on the signal that the terminal has sent already; only a person's second one counts.
     if (isStopping) return;
     isStopping = true;
-    report(`${signal}: stopping …`);
+    report(`${reason}: stopping …`);
     launch.stop().then(
       () => {
         report('stopped');
@@ -176,6 +178,7 @@ function stopOnSignals(launch: Launch): void {
     );
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => handle(signal));
+  told.addEventListener('abort', () => handle('npm is gone'));
 }
 
 /** `npm start`, after the checkout is prepared: runs everything until it is told to stop. */
@@ -191,7 +194,7 @@ export async function runEmbedded(options: LaunchOptions): Promise<void> {
     process.exit(1);
   }
   const launch = new Launch(options, record);
-  stopOnSignals(launch);
+  stopWhenTold(launch, options.signal);
   try {
     process.stdout.write(await launch.start());
   } catch (error) {

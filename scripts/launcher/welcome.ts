@@ -26,13 +26,13 @@ wagate is up (${(startedInMs / 1_000).toFixed(1)} s). Ctrl-C stops everything; t
 
 The first message, on the simulator:
 
-  1. open a session
-     curl -s -X POST ${api}/sessions/init ${auth}
+  1. open a session, and see its QR (data that a phone would scan)
+     curl -s -X POST ${api}/sessions/init ${auth} ${json} -d '{"name":"main"}'
 
-  2. scan its QR with the simulated phone ${OWN_PHONE} (or on the simulator's page)
-     curl -s '${api}/sessions/qr?wait=20' ${auth} | ${toScan} | curl -s -X POST ${simulatorUrl}/scan ${json} -d @-
+  2. scan it with the simulated phone ${OWN_PHONE}, here or on the simulator's page
+     curl -s '${api}/sessions/main/qr?wait=20' ${auth} | ${toScan} | curl -s -X POST ${simulatorUrl}/scan ${json} -d @-
 
-  3. send a text to the echo, and see it answer
+  3. a few seconds later, send a text to the echo, and see it answer
      curl -s -X POST '${api}/messages/send-text?wait=delivered' ${auth} ${json} -d '{"recipient":"${ECHO_PHONE}","message":"Hello"}'
      curl -s '${api}/messages?limit=5' ${auth}
 `;

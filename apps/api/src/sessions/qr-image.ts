@@ -4,6 +4,8 @@ import type { QrFormat, QrView } from './sessions.dto.js';
 
 const OPTIONS = { errorCorrectionLevel: 'M', margin: 4 } as const;
 const IMAGE = { ...OPTIONS, width: 320 };
+/** `small` is known to the package, not to its types. */
+const TERMINAL = { ...OPTIONS, type: 'terminal', small: true } as const;
 
 export async function qrView(qr: Qr): Promise<QrView> {
   return { ...qr, dataUrl: await toDataURL(qr.qr, IMAGE) };
@@ -20,7 +22,7 @@ export async function qrImage(
     case 'svg':
       return { type: 'image/svg+xml', body: await toString(qr.qr, { ...IMAGE, type: 'svg' }) };
     case 'terminal':
-      // Half blocks: two rows of modules in one line of text. The quiet zone is drawn light, for dark terminals.
-      return { type: 'text/plain; charset=utf-8', body: await toString(qr.qr, { ...OPTIONS, type: 'utf8' }) };
+      // Half blocks, two rows of modules in a line, with both colours set: readable in dark and light terminals.
+      return { type: 'text/plain; charset=utf-8', body: await toString(qr.qr, TERMINAL) };
   }
 }

@@ -55,7 +55,7 @@ export type QrFormat = (typeof QR_FORMATS)[number];
 
 export class QrQuery extends createZodDto(
   z.strictObject({
-    format: z.enum(QR_FORMATS).default('json').describe('`terminal` is text for a dark terminal'),
+    format: z.enum(QR_FORMATS).default('json').describe('`terminal` is text with ANSI colours'),
     wait: waitSchema.default(0),
   }),
 ) {}

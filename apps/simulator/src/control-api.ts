@@ -1,5 +1,5 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import { CONTROL_PAGE } from './control-page.js';
+import { CONTROL_PAGE } from './control-page/document.js';
 import { type Answer, ROUTES, type RouteContext } from './control-routes.js';
 import { Refusal } from './network/records.js';
 
@@ -9,7 +9,10 @@ const MAX_BODY_BYTES = 150 * 1024 * 1024;
 export class ControlApi {
   private readonly server: Server;
 
-  constructor(private readonly context: RouteContext) {
+  constructor(
+    private readonly context: RouteContext,
+    private readonly pageScript: string,
+  ) {
     this.server = createServer((request, response) => void this.serve(request, response));
   }
 
@@ -30,9 +33,12 @@ export class ControlApi {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.pathname === '/' && request.method === 'GET') {
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
-      response.end(CONTROL_PAGE);
+    if (request.method === 'GET' && url.pathname === '/') {
+      serve(response, 'text/html', CONTROL_PAGE);
+      return;
+    }
+    if (request.method === 'GET' && url.pathname === '/control-page.js') {
+      serve(response, 'text/javascript', this.pageScript);
       return;
     }
     let answer: Answer;
@@ -57,6 +63,15 @@ export class ControlApi {
     const body = request.method === 'GET' ? undefined : await readJson(request);
     return route.handle({ params, body, query: Object.fromEntries(url.searchParams) }, this.context);
   }
+}
+
+function serve(response: ServerResponse, type: string, content: string): void {
+  response.writeHead(200, {
+    'content-type': `${type}; charset=utf-8`,
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+  });
+  response.end(content);
 }
 
 function matches(pattern: string[], segments: string[]): boolean {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { qrSvg } from './qr-svg.js';
 import * as schemas from './control-schemas.js';
 import type { PhoneMessage } from './network/conversation.js';
 import type { Network } from './network/network.js';
@@ -77,7 +78,10 @@ export const ROUTES: Route[] = [
     const { code, phone } = parse(schemas.pairBody, body);
     return created(network.pair(code, phone));
   }),
-  route('GET', '/logins', (_input, { network }) => ok(listLogins(network))),
+  route('GET', '/logins', ({ query }, { network }) => {
+    const { svg } = parse(schemas.loginsQuery, query);
+    return ok(listLogins(network, svg === '1'));
+  }),
   route('POST', '/logins/:/unlink', ({ params, body }, { network }) => {
     parse(schemas.emptyBody, body);
     return ok({ logins: network.unlink(params[0] ?? '') });
@@ -150,10 +154,11 @@ export const ROUTES: Route[] = [
   route('GET', '/missing', (_input, { network }) => ok(network.listMissing())),
 ];
 
-function listLogins({ logins, accounts }: Network): unknown {
+function listLogins({ logins, accounts }: Network, withSvg: boolean): unknown {
   return {
     waiting: logins.listWaiting().map(({ qr, expiresAt, pairing }) => ({
       qr,
+      ...(withSvg ? { svg: qrSvg(qr) } : {}),
       expiresAt,
       ...(pairing === undefined ? {} : { pairingCode: pairing.code, pairingPhone: pairing.phone }),
     })),
@@ -203,7 +208,7 @@ function keyOf({ id, from, to }: MessageRecord['message']) {
   return { id, from, to };
 }
 
-function phoneView({ message, sha256, deliveredTo }: MessageRecord): unknown {
+function phoneView({ message, sha256, deliveredTo, order }: MessageRecord): unknown {
   const { id, from, to, type, body, caption, media, timestamp } = message;
   return {
     id,
@@ -214,10 +219,11 @@ function phoneView({ message, sha256, deliveredTo }: MessageRecord): unknown {
     media: mediaView(media, sha256),
     timestamp,
     deliveredTo,
+    order,
   };
 }
 
-function sentView({ message, sha256, handOvers, ack }: MessageRecord): unknown {
+function sentView({ message, sha256, handOvers, ack, order }: MessageRecord): unknown {
   const { id, from, to, type, body, caption, media, quoted, timestamp } = message;
   return {
     id,
@@ -232,6 +238,7 @@ function sentView({ message, sha256, handOvers, ack }: MessageRecord): unknown {
     handOvers,
     ack,
     timestamp,
+    order,
   };
 }
 

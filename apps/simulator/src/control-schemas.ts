@@ -81,3 +81,5 @@ export const listQuery = z.strictObject({
   to: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(100_000).optional(),
 });
+
+export const loginsQuery = z.strictObject({ svg: z.enum(['0', '1']).optional() });

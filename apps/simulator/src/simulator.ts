@@ -3,7 +3,7 @@ import { type Certificate, loadCertificate } from './certificate.js';
 import { ControlApi } from './control-api.js';
 import { Network } from './network/network.js';
 import type { Simulator, SimulatorOptions } from './options.js';
-import { loadPageScript } from './page-bundle.js';
+import { loadControlPageScript, loadPageScript } from './page-bundle.js';
 import { PageServer } from './page-server.js';
 
 /** Starts network, page server and control API. */
@@ -17,12 +17,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     stateFile,
   } = options;
   const certDir = options.certDir ?? (stateFile === undefined ? undefined : dirname(stateFile));
-  const [certificate, script] = await Promise.all([loadCertificate(certDir), loadPageScript()]);
+  const [certificate, script, controlScript] = await Promise.all([
+    loadCertificate(certDir),
+    loadPageScript(),
+    loadControlPageScript(),
+  ]);
   const network = new Network(networkOptions(options));
   const pages = new PageServer(network, profile, { certificate, script, heapMb: pageHeapMb });
   const boundPagePort = await pages.listen(pagePort, host);
   const browserArgs = argsFor(host, boundPagePort, certificate);
-  const control = new ControlApi({ network, pages, browserArgs });
+  const control = new ControlApi({ network, pages, browserArgs }, controlScript);
   const boundPort = await control.listen(port, host);
   return {
     controlUrl: `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`,

@@ -7,6 +7,7 @@ import { type JournalEntry, type MessageRecord, Refusal } from './records.js';
 /** What the network holds of messages: who gets them, how often they were handed over, how far their acks are. */
 export class Messages {
   private readonly byKey = new Map<string, MessageRecord>();
+  private lastOrder = 0;
 
   constructor(
     private readonly accounts: Accounts,
@@ -39,6 +40,7 @@ export class Messages {
     const record: MessageRecord = {
       message,
       via,
+      order: (this.lastOrder += 1),
       handOvers: via === 'login' ? 1 : 0,
       ack: 0,
       deliveredTo: 0,
@@ -50,6 +52,7 @@ export class Messages {
   }
 
   restore(record: MessageRecord): void {
+    this.lastOrder = Math.max(this.lastOrder, record.order);
     this.byKey.set(keyOf(record.message.from, record.message.id), record);
   }
 

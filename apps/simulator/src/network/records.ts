@@ -31,6 +31,8 @@ export interface MessageRecord {
   message: WireMessage;
   /** `login`: handed over by a page; `phone`: sent through the control API or by a persona. */
   via: 'login' | 'phone';
+  /** Grows with every message the network gets, whoever sent it. */
+  order: number;
   handOvers: number;
   ack: number;
   /** How many logins have confirmed it. */

@@ -4,7 +4,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { DCLinter } from 'dclint';
 import { DockerfileParser, type Dockerfile, type Instruction } from 'dockerfile-ast';
 import { validate } from 'dockerfile-utils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -26,12 +25,9 @@ const SCHEMAS: Record<string, z.ZodObject> = {
   'session-node': sessionNodeConfigSchema,
 };
 
-/** What dclint answers; the types it publishes do not resolve. */
-interface LintResult {
-  messages: { line: number; message: string }[];
-}
 interface Service {
   image?: string;
+  restart?: string;
   build?: { context: string; dockerfile: string };
   environment?: Record<string, string | number>;
   ports?: string[];
@@ -55,14 +51,16 @@ const dockerfiles = await Promise.all(
   dockerfileNames.map(async (name) => ({ name, text: await read(`docker/${name}`) })),
 );
 
+function assignmentsIn(text: string, pattern: RegExp): Record<string, string> {
+  return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', value = '']) => [name, value]));
+}
+
 /** What the command in env.example makes of that file. */
 async function generateEnv(): Promise<Record<string, string>> {
   const command = /^# +(awk .*) > docker\/\.env/m.exec(await read('docker/env.example'))?.[1];
   if (!command) throw new Error('docker/env.example holds no command that generates secrets');
   const { stdout } = await run('sh', ['-c', command], { cwd: root });
-  return Object.fromEntries(
-    [...stdout.matchAll(/^([A-Z_0-9]+)=(.*)$/gm)].map((match) => [match[1], match[2]]),
-  );
+  return assignmentsIn(stdout, /^([A-Z_0-9]+)=(.*)$/gm);
 }
 
 /** Compose's `${NAME:?message}` and `${NAME:-default}`. */
@@ -79,15 +77,10 @@ function interpolate(value: string, env: Record<string, string>): string {
 /** What the process of a service gets: the image's ENV, then the service's environment. */
 function environmentOf(service: Service, env: Record<string, string>): Record<string, string> {
   const image = dockerfiles.find(({ name }) => service.build?.dockerfile === `docker/${name}`);
-  const fromImage = [...(image?.text ?? '').matchAll(/^(?:ENV| +)\s*([A-Z_]+)=(\S+)/gm)];
+  const entries = Object.entries(service.environment ?? {});
   return {
-    ...Object.fromEntries(fromImage.map((match) => [match[1], match[2]])),
-    ...Object.fromEntries(
-      Object.entries(service.environment ?? {}).map(([name, value]) => [
-        name,
-        interpolate(String(value), env),
-      ]),
-    ),
+    ...assignmentsIn(image?.text ?? '', /^(?:ENV| +)\s*([A-Z_]+)=(\S+)/gm),
+    ...Object.fromEntries(entries.map(([name, value]) => [name, interpolate(String(value), env)])),
   };
 }
 
@@ -103,27 +96,14 @@ describe('the compose files', () => {
   afterEach(() => vi.unstubAllEnvs());
 
   it('pass the Compose schema and the linter', async () => {
-    const linter = new DCLinter({
-      rules: {
-        // Ordered as one reads it, not by alphabet.
-        'services-alphabetical-order': 0,
-        'service-keys-order': 0,
-        'service-dependencies-alphabetical-order': 0,
-        'service-ports-alphabetical-order': 0,
-      },
-      quiet: false,
-      debug: false,
-      exclude: [],
-    });
-    const results: LintResult[] = linter.lintFiles(
-      COMPOSE_FILES.map((path) => join(root, path)),
-      false,
-    );
-    expect(results).toHaveLength(COMPOSE_FILES.length);
-    const complaints = results.flatMap(({ messages }) =>
-      messages.map(({ line, message }) => `${line}: ${message}`),
-    );
-    expect(complaints).toEqual([]);
+    const args = ['node_modules/dclint/bin/dclint.cjs', ...COMPOSE_FILES, '--max-warnings', '0'];
+    // Ordered as one reads it, not by alphabet.
+    const unwanted = [
+      'services-alphabetical-order',
+      'service-keys-order',
+      'service-dependencies-alphabetical-order',
+    ];
+    await run(process.execPath, [...args, '--disable-rule', ...unwanted], { cwd: root });
   });
 
   it('take every variable they ask for from env.example, or have a default', async () => {
@@ -157,7 +137,7 @@ describe('the compose files', () => {
   );
 
   it('refuse to start without secrets', () => {
-    for (const name of ['api', 'session-node', 'postgres', 'minio']) {
+    for (const name of ['api', 'session-node', 'postgres', 'minio', 'bucket']) {
       expect(() => environmentOf(services[name] as Service, {}), name).toThrow('is not set');
     }
   });
@@ -167,7 +147,8 @@ describe('the compose files', () => {
       if (service.build) expect(service.build.context).toBe('..');
       else {
         expect(service.image, name).toMatch(/:[^:]*\d+\.\d+|:RELEASE\./);
-        expect(service.healthcheck?.test.length, name).toBeGreaterThan(0);
+        // A service that runs once and ends tells its health by its exit code.
+        if (service.restart !== 'no') expect(service.healthcheck?.test.length, name).toBeGreaterThan(0);
       }
     }
   });
@@ -182,7 +163,7 @@ describe('the compose files', () => {
       { name: 'session-node', port: '127.0.0.1:${SIMULATOR_PORT:-4180}:4180' },
     ]);
     expect(compose.networks.private?.internal).toBe(true);
-    for (const name of ['postgres', 'minio']) expect(services[name]?.networks).toEqual(['private']);
+    for (const name of ['postgres', 'minio', 'bucket']) expect(services[name]?.networks).toEqual(['private']);
   });
 
   it('drop every capability of our own containers, and keep the browser sandbox by a seccomp profile', async () => {
@@ -227,7 +208,7 @@ describe.each(dockerfiles)('docker/$name', ({ text }) => {
   const file = DockerfileParser.parse(text);
 
   it('passes the linter', () => {
-    expect(validate(text).map(({ range, message }) => `${range.start.line + 1}: ${message}`)).toEqual([]);
+    expect(validate(text).map(({ range, message }) => [range.start.line + 1, message])).toEqual([]);
   });
 
   it('builds on the Node version of .nvmrc', async () => {

@@ -27,7 +27,7 @@ export class ChatPageDto extends createZodDto(pageSchema(chatSchema).meta({ id: 
 export class ListChatsQuery extends createZodDto(
   pageQuerySchema.extend({
     session: z.string().min(1).max(100).optional().describe('Id or name of a session; left out: all of them'),
-    kind: CHAT_KINDS.optional(),
+    kind: CHAT_KINDS.optional().describe('Only chats of this kind'),
     search: z
       .string()
       .min(1)
@@ -37,4 +37,6 @@ export class ListChatsQuery extends createZodDto(
   }),
 ) {}
 
-export class ChatParams extends createZodDto(z.strictObject({ id: z.string().min(1).max(100) })) {}
+export class ChatParams extends createZodDto(
+  z.strictObject({ id: z.string().min(1).max(100).describe('Id of a chat') }),
+) {}

@@ -34,7 +34,9 @@ export class ListContactsQuery extends createZodDto(
   }),
 ) {}
 
-export class ContactParams extends createZodDto(z.strictObject({ id: z.string().min(1).max(100) })) {}
+export class ContactParams extends createZodDto(
+  z.strictObject({ id: z.string().min(1).max(100).describe('Id of a contact') }),
+) {}
 
 export class CheckContactsDto extends createZodDto(
   z

@@ -28,10 +28,12 @@ export type MediaResource = z.infer<typeof mediaSchema>;
 export class MediaDto extends createZodDto(mediaSchema) {}
 export class MediaPageDto extends createZodDto(pageSchema(mediaSchema).meta({ id: 'MediaPage' })) {}
 
-export class MediaParams extends createZodDto(z.strictObject({ id: z.string().min(1).max(100) })) {}
+export class MediaParams extends createZodDto(
+  z.strictObject({ id: z.string().min(1).max(100).describe('Id of a file') }),
+) {}
 export const mediaListQuerySchema = pageQuerySchema.extend({
-  state: states.optional(),
-  source: sources.optional(),
+  state: states.optional().describe('Only files in this state'),
+  source: sources.optional().describe('Only files that came this way'),
 });
 export class MediaListQuery extends createZodDto(mediaListQuerySchema) {}
 

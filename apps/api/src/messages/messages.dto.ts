@@ -9,15 +9,17 @@ const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(tex
 export const messageListQuerySchema = pageQuerySchema.extend({
   session: z.string().min(1).max(100).optional().describe('Id or name of a session'),
   chat: z.string().min(1).max(100).optional().describe('Id of a chat, WhatsApp chat id, or phone number'),
-  direction: z.enum(['in', 'out']).optional(),
-  status: messageStatusSchema.optional(),
-  type: z.enum(MESSAGE_TYPES).optional(),
+  direction: z.enum(['in', 'out']).optional().describe('Received or sent'),
+  status: messageStatusSchema.optional().describe('Only messages in this status'),
+  type: z.enum(MESSAGE_TYPES).optional().describe('Only messages of this type'),
   from: moment.optional().describe('`occurredAt` at or after this'),
   to: moment.optional().describe('`occurredAt` before this'),
 });
 export class MessageListQuery extends createZodDto(messageListQuerySchema) {}
 
-export class MessageParams extends createZodDto(z.strictObject({ id: z.string().min(1).max(100) })) {}
+export class MessageParams extends createZodDto(
+  z.strictObject({ id: z.string().min(1).max(100).describe('Id of a message') }),
+) {}
 
 const dryRunSchema = z
   .object({

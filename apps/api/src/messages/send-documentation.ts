@@ -45,4 +45,6 @@ export const MEDIA_FORM = {
     url: text('JSON only: a file on the public internet'),
     file: { type: 'string' as const, format: 'binary', description: 'Multipart only' },
   },
+  additionalProperties: false,
+  example: { to: '+4915112345678', caption: 'Invoice 4711', url: 'https://example.com/invoice-4711.pdf' },
 };

@@ -97,7 +97,8 @@ export const sendMessageSchema = z
     const captioned = body.type === 'image' || body.type === 'video' || body.type === 'document';
     if (!captioned && body.caption !== undefined) refuse('caption', `is not for type ${body.type}`);
     if (isText && body.filename !== undefined) refuse('filename', 'is not for type text');
-  });
+  })
+  .meta({ example: { to: '+4915112345678', type: 'text', text: 'Your order has left our warehouse.' } });
 export type SendMessageRequest = z.infer<typeof sendMessageSchema>;
 export class SendMessageDto extends createZodDto(sendMessageSchema) {}
 
@@ -122,7 +123,8 @@ export const sendTextSchema = z
     ...eitherRecipient,
     message: plainText(LONGEST_TEXT).refine((text) => text.trim() !== '', 'must not be empty'),
   })
-  .refine(oneRecipient, ONE_RECIPIENT);
+  .refine(oneRecipient, ONE_RECIPIENT)
+  .meta({ example: { to: '+4915112345678', message: 'Your order has left our warehouse.' } });
 export type SendTextRequest = z.infer<typeof sendTextSchema>;
 export class SendTextDto extends createZodDto(sendTextSchema) {}
 

@@ -10,7 +10,7 @@ const usageQuerySchema = z
   .strictObject({
     from: z.iso.date().optional().describe('First UTC day; 30 days before `to` unless told'),
     to: z.iso.date().optional().describe('Last UTC day, included; today unless told'),
-    granularity: z.enum(['day', 'month']).default('day'),
+    granularity: z.enum(['day', 'month']).default('day').describe('Length of a period'),
     by: z
       .enum(['tenant', 'session'])
       .default('tenant')

@@ -105,9 +105,8 @@ class Launch {
   private async startParts({ objectStore, simulator, api, node }: Plan): Promise<void> {
     await mkdir(join(this.options.folder, 'profiles'), { recursive: true, mode: 0o700 });
     await mkdir(join(this.options.folder, 'simulator'), { recursive: true, mode: 0o700 });
-    await Promise.all([this.startPart(objectStore), this.startPart(simulator)]);
-    await this.startPart(api);
-    await this.startPart(node);
+    // Each waits for the others by itself, as in production.
+    await Promise.all([objectStore, simulator, api, node].map((spec) => this.startPart(spec)));
   }
 
   private async startPart(spec: PartSpec): Promise<void> {

@@ -33,7 +33,7 @@ The first message, on the simulator:
      curl -s '${api}/sessions/main/qr?wait=20' ${auth} | ${toScan} | curl -s -X POST ${simulatorUrl}/scan ${json} -d @-
 
   3. a few seconds later, send a text to the echo, and see it answer
-     curl -s -X POST '${api}/messages/send-text?wait=delivered' ${auth} ${json} -d '{"recipient":"${ECHO_PHONE}","message":"Hello"}'
+     curl -s -X POST '${api}/messages/send-text?wait=delivered' ${auth} ${json} -d '{"session":"main","recipient":"${ECHO_PHONE}","message":"Hello"}'
      curl -s '${api}/messages?limit=5' ${auth}
 `;
 }

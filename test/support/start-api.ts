@@ -20,6 +20,11 @@ export interface TestTenantOptions {
   sessionIds?: string[] | null;
 }
 
+export interface StartApiOptions {
+  /** Where the api reaches the database, when not directly. */
+  databasePort?: number;
+}
+
 export interface TestTenant {
   tenantId: string;
   keyId: string;
@@ -42,12 +47,16 @@ export interface TestApi {
 }
 
 /** The api alone, in this process, on a fresh migrated database; nodes and the object store are not started. */
-export async function startApi(settings: Record<string, string> = {}): Promise<TestApi> {
+export async function startApi(
+  settings: Record<string, string> = {},
+  { databasePort }: StartApiOptions = {},
+): Promise<TestApi> {
   const own = await freshDatabase();
   const databaseUrl = new URL(own.url);
   databaseUrl.username = 'wagate_app';
   databaseUrl.password = 'wagate_app_password_of_the_tests';
   await migrate({ ownerUrl: own.url, appUrl: databaseUrl.href });
+  if (databasePort !== undefined) databaseUrl.port = String(databasePort);
   const config = apiConfigSchema.parse({
     HOST: '127.0.0.1',
     PORT: '0',

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { createLogger } from '#runtime';
 import { apiConfigSchema } from './config.js';
 import { createApp } from './create-app.js';
@@ -20,9 +19,4 @@ export async function renderOpenApi(): Promise<string> {
   });
   const app = await createApp(config, createLogger('openapi', 'silent'), { preview: true });
   return `${JSON.stringify(buildOpenApi(app), null, 2)}\n`;
-}
-
-/** Writes it to the file that is named, or to `openapi.json`. */
-if (import.meta.url === `file://${process.argv[1] ?? ''}`) {
-  await writeFile(process.argv[2] ?? 'openapi.json', await renderOpenApi());
 }

@@ -1,59 +1,16 @@
-import { createServer, connect, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FreshDatabase } from '#embedded';
 import { isAppError, newId } from '#kernel';
 import { freshDatabase, waitFor } from '../../../test/support/index.js';
+import { TcpRelay } from '../../../test/support/tcp-relay.js';
 import { Database, migrate } from './index.js';
-
-/** A TCP relay in front of the database that can be cut. */
-class Relay {
-  private readonly sockets = new Set<Socket>();
-  private server: Server | undefined;
-  port = 0;
-  private open = true;
-
-  async start(targetPort: number): Promise<void> {
-    this.server = createServer((near) => {
-      if (!this.open) {
-        near.destroy();
-        return;
-      }
-      const far = connect(targetPort, '127.0.0.1');
-      for (const socket of [near, far]) {
-        this.sockets.add(socket);
-        socket.on('error', () => undefined);
-        socket.on('close', () => this.sockets.delete(socket));
-      }
-      near.pipe(far).pipe(near);
-      near.on('close', () => far.destroy());
-      far.on('close', () => near.destroy());
-    });
-    await new Promise<void>((resolve) => this.server?.listen(0, '127.0.0.1', resolve));
-    this.port = (this.server.address() as AddressInfo).port;
-  }
-
-  cut(): void {
-    this.open = false;
-    for (const socket of this.sockets) socket.destroy();
-  }
-
-  mend(): void {
-    this.open = true;
-  }
-
-  async stop(): Promise<void> {
-    this.cut();
-    await new Promise((resolve) => this.server?.close(resolve));
-  }
-}
 
 let own: FreshDatabase;
 let owner: pg.Client;
 let database: Database;
 let tenantId: string;
-const relay = new Relay();
+let relay: TcpRelay;
 
 beforeAll(async () => {
   own = await freshDatabase();
@@ -63,7 +20,7 @@ beforeAll(async () => {
   await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
   owner = new pg.Client(own.url);
   await owner.connect();
-  await relay.start(Number(appUrl.port));
+  relay = await TcpRelay.start(Number(appUrl.port));
   appUrl.port = String(relay.port);
   database = await Database.open({
     url: appUrl.href,
@@ -78,7 +35,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await database?.close();
-  await relay.stop();
+  await relay?.stop();
   await owner?.end();
   await own?.drop();
 });

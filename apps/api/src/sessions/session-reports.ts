@@ -1,6 +1,8 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Logger } from 'pino';
 import type { SessionSnapshot } from '#contracts';
 import type { Query } from '#database';
+import { LOGGER } from '../http/index.js';
 import { NodeFactHandlers, type FactOf, type StoredSession } from '../nodes/index.js';
 import { SessionEndings } from './session-endings.js';
 
@@ -19,6 +21,7 @@ export class SessionReports implements OnModuleInit {
   constructor(
     private readonly handlers: NodeFactHandlers,
     private readonly endings: SessionEndings,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {
@@ -52,10 +55,17 @@ export class SessionReports implements OnModuleInit {
       isUnlinked(snapshot),
       isLinked(snapshot),
     ]);
+    this.log(known, snapshot);
     if (endsLink(known, snapshot)) await this.endings.end(tx, known, 'session_logged_out');
     if (snapshot.state === 'connected' && known.state !== 'connected') {
       await tx(`SELECT pg_notify('${QUEUE_CHANNEL}', $1)`, [known.id]);
     }
+  }
+
+  private log(known: StoredSession, { state, reason }: SessionSnapshot): void {
+    if (known.state === state && known.reason === reason) return;
+    const { tenantId, id: sessionId, nodeName, epoch } = known;
+    this.logger.info({ tenantId, sessionId, nodeName, epoch, state, reason }, 'session state');
   }
 }
 
@@ -98,6 +108,7 @@ function endsLink(known: StoredSession, { state, me }: SessionSnapshot): boolean
 
 function apply(known: StoredSession, snapshot: SessionSnapshot): void {
   known.state = snapshot.state;
+  known.reason = snapshot.reason;
   known.reportedSince = new Date(snapshot.since);
   known.reportedAgoMs = 0;
   if (isUnlinked(snapshot)) known.linkedAt = null;

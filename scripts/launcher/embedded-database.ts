@@ -18,7 +18,11 @@ export class EmbeddedDatabase {
   }
 
   static async start(dataDir: string, port: number): Promise<EmbeddedDatabase> {
-    return new EmbeddedDatabase(dataDir, await startPostgres({ dataDir, port, database: DATABASE }));
+    const server = await startPostgres({ dataDir, port, database: DATABASE });
+    if (!server.cluster.startsWith(dataDir)) {
+      report(`the database lies in ${server.cluster}: the account it runs as may not enter this folder`);
+    }
+    return new EmbeddedDatabase(dataDir, server);
   }
 
   /** The superuser's. */

@@ -1,15 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'minio';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findProcess, isProcessAlive, type ProcessIdentity } from '#embedded';
-import { waitFor } from '../support/index.js';
+import { temporaryFolder, waitFor } from '../support/index.js';
 
 /** Starts both and says where they are; then waits to be killed. */
 const PROGRAM = `
@@ -74,7 +73,7 @@ describe('the embedded servers', () => {
   let folder: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'wagate-restart-'));
+    folder = await temporaryFolder('wagate-restart-');
   });
 
   afterAll(async () => {

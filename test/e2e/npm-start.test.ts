@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findProcess, isProcessAlive, type ProcessIdentity } from '#embedded';
-import { testBrowserPath, waitFor } from '../support/index.js';
+import { temporaryFolder, testBrowserPath, waitFor } from '../support/index.js';
 
 const START_DEADLINE_MS = 240_000;
 
@@ -78,7 +77,7 @@ describe('npm start', () => {
   let run: Run | undefined;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'wagate-start-'));
+    folder = await temporaryFolder('wagate-start-');
   });
 
   afterAll(async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -11,6 +11,7 @@ import {
   type RunningObjectStore,
   type RunningPostgres,
 } from '#embedded';
+import { temporaryFolder } from './temporary-folder.js';
 
 export interface TestObjectStore {
   endpoint: string;
@@ -58,7 +59,7 @@ async function removeLeftOverRuns(): Promise<void> {
 /** One Postgres and one S3 server for the whole run; suites make their own databases and keys in them. */
 export async function setup(project: TestProject): Promise<void> {
   await removeLeftOverRuns();
-  folder = await mkdtemp(join(tmpdir(), PREFIX));
+  folder = await temporaryFolder(PREFIX);
   await writeFile(join(folder, 'owner.json'), JSON.stringify(findProcess(process.pid)));
   postgres = await startPostgres({ dataDir: join(folder, 'postgres'), durable: false });
   objectStore = await startObjectStore({ dataDir: join(folder, 's3'), ...S3, buckets: [S3.bucket] });

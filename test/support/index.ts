@@ -1,3 +1,4 @@
 export { freshDatabase, type FreshDatabaseOptions } from './fresh-database.js';
+export { temporaryFolder } from './temporary-folder.js';
 export { testBrowserPath } from './test-browser-path.js';
 export { waitFor, type WaitOptions } from './wait-for.js';

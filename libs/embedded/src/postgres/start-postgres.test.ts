@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../../../test/support/index.js';
 import { createDatabase, ensureTemplate, startPostgres } from '../index.js';
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -19,7 +20,7 @@ describe('embedded Postgres', () => {
   let folder: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'wagate-postgres-'));
+    folder = await temporaryFolder('wagate-postgres-');
   });
 
   afterAll(async () => {
@@ -43,6 +44,20 @@ describe('embedded Postgres', () => {
       version: expect.stringContaining('PostgreSQL 18') as unknown,
     });
     await second.stop({ remove: true });
+  });
+
+  it('works below a folder that nobody else may enter, and leaves nothing when removed', async () => {
+    const closed = join(folder, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    const dataDir = join(closed, 'postgres');
+    const first = await startPostgres({ dataDir, durable: false });
+    await query(first.url, 'CREATE TABLE kept (id int)');
+    await first.stop();
+    const second = await startPostgres({ dataDir, durable: false });
+    expect(await query(second.url, 'SELECT * FROM kept')).toEqual([]);
+    const cluster = await realpath(join(dataDir, 'cluster'));
+    await second.stop({ remove: true });
+    expect([existsSync(cluster), existsSync(dataDir)]).toEqual([false, false]);
   });
 
   it('refuses a wrong password and a second start on the same data', async () => {

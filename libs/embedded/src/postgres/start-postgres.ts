@@ -37,6 +37,8 @@ export interface RunningPostgres {
   url: string;
   port: number;
   pid: number;
+  /** Where the data really lies: outside `dataDir` when Postgres' account cannot enter that. */
+  cluster: string;
   /** Settles when the server ends, for whatever reason. */
   exited: Promise<void>;
   /** Ends the server; with `remove`, its data too. */
@@ -200,5 +202,6 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await stop();
     throw error;
   }
-  return { url: urlOf(port, database), port, pid: server.child.pid ?? 0, exited: server.exited, stop };
+  const pid = server.child.pid ?? 0;
+  return { url: urlOf(port, database), port, pid, cluster: folder.cluster, exited: server.exited, stop };
 }

@@ -72,6 +72,7 @@ export const faultBody = z.strictObject({
   status: z.int().min(400).max(599).optional(),
   name: z.string().min(1).max(200).optional(),
   body: z.string().max(65_536).optional(),
+  bytes: z.int().min(0).max(10_000_000_000).optional(),
 });
 
 export const faultsBody = z.strictObject({ faults: z.array(faultBody).max(100) });

@@ -90,6 +90,7 @@ export interface Fault {
   status?: number;
   name?: string;
   body?: string;
+  bytes?: number;
 }
 
 export const FAULT_KINDS = [
@@ -110,6 +111,12 @@ export const FAULT_KINDS = [
   'syncTwice',
   'missingModule',
   'poison',
+  'iframes',
+  'ciphertext',
+  'twoKeys',
+  'missingKey',
+  'declaredSize',
+  'qrIdle',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -141,6 +148,7 @@ export type PageRequest =
 
 export type NetworkFrame =
   | { t: 'ref'; ref: string }
+  | { t: 'qrIdle' }
   | { t: 'paired'; loginId: string; secret: string; phone: string }
   | {
       t: 'welcome';

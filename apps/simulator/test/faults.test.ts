@@ -114,6 +114,49 @@ describe('on a page that lives through them', () => {
     await eventually(() => simulator.network.listMissing().WALinkify);
   });
 
+  function receive(body: string): void {
+    simulator.network.conversation.sendFromPhone({ from: ANNA, to: ME, type: 'text', body });
+  }
+
+  test('a message that is decrypted later, or never', async () => {
+    await arrange({ kind: 'ciphertext', times: 1, ms: 200 });
+    const ciphertext = event<WAWebJS.Message>(client, 'message_ciphertext');
+    const decrypted = event<WAWebJS.Message>(client, 'message');
+    receive('a secret');
+    expect((await ciphertext).body).toBe('');
+    expect((await decrypted).body).toBe('a secret');
+    await arrange({ kind: 'ciphertext', times: 1 });
+    const never = event<WAWebJS.Message>(client, 'message_ciphertext');
+    receive('for ever secret');
+    expect(await client.getMessageById((await never).id._serialized)).toMatchObject({
+      type: 'ciphertext',
+      body: '',
+    });
+  });
+
+  test('one message under two keys, and one without a key', async () => {
+    const messages: WAWebJS.Message[] = [];
+    const listen = (message: WAWebJS.Message) => messages.push(message);
+    client.on('message_create', listen);
+    await arrange({ kind: 'twoKeys', times: 1 });
+    receive('twice');
+    await eventually(() => messages.length === 2);
+    expect(messages.map(({ from }) => from.split('@')[1]).sort()).toEqual(['c.us', 'lid']);
+    await arrange({ kind: 'missingKey', times: 1 });
+    receive('nameless');
+    await eventually(() => messages.length === 4);
+    expect(messages.slice(2).map(({ id }) => id._serialized)).toContain(undefined);
+    client.off('message_create', listen);
+  });
+
+  test('media that claims to be larger than it is', async () => {
+    await arrange({ kind: 'declaredSize', times: 1, bytes: 2_000_000_000 });
+    const received = event<WAWebJS.Message>(client, 'message');
+    const media = { bytes: randomBytes(10), mimetype: 'video/mp4' };
+    simulator.network.conversation.sendFromPhone({ from: ANNA, to: ME, type: 'video', media });
+    expect((await received).rawData).toMatchObject({ size: 2_000_000_000 });
+  });
+
   test('states, conflict and reload', async () => {
     const states: string[] = [];
     client.on('change_state', (state) => states.push(state));
@@ -124,6 +167,29 @@ describe('on a page that lives through them', () => {
     await ready;
     expect(await client.getState()).toBe('CONNECTED');
   });
+});
+
+test('a page whose QR is idle gets a new one when it asks', async () => {
+  const own = await startSimulator({ profile: 'classic', qrFirstMs: 300 });
+  const library = await PlainLibrary.create(own);
+  try {
+    own.network.faults.add({ kind: 'qrIdle', times: 1 });
+    const client = library.client();
+    const first = event<string>(client, 'qr');
+    await client.initialize();
+    await first;
+    await eventually(async () => String(await client.getState()) === 'UNPAIRED_IDLE');
+    const second = event<string>(client, 'qr');
+    await client.pupPage?.evaluate(() => {
+      const page = window as unknown as { require(name: string): { Cmd: { refreshQR(): unknown } } };
+      page.require('WAWebCmd').Cmd.refreshQR();
+    });
+    expect(await second).not.toBe(await first);
+    expect(String(await client.getState())).toBe('UNPAIRED');
+  } finally {
+    await library.close();
+    await own.close();
+  }
 });
 
 describe('that end the page', () => {

@@ -206,6 +206,8 @@ export class Conversation {
       throw new Refusal(422, `a message of type ${input.type} needs media`, 'media');
     const { media, sha256 } = this.media.put(input.media.bytes);
     const { mimetype, filename } = input.media;
+    const claimed = this.faults.take('declaredSize', input.to)?.bytes;
+    if (claimed !== undefined) media.size = claimed;
     return { sha256, media: { ...media, mimetype, ...(filename === undefined ? {} : { filename }) } };
   }
 

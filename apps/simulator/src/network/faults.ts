@@ -37,7 +37,7 @@ export class Faults {
   }
 
   /** The first fault of this kind for the phone, counted as used. */
-  take(kind: FaultKind, phone: string): Fault | undefined {
+  take(kind: FaultKind, phone: string | undefined): Fault | undefined {
     const fault = this.for(phone).find((candidate) => candidate.kind === kind);
     if (fault !== undefined) this.used(fault.id);
     return fault;

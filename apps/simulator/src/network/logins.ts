@@ -10,11 +10,12 @@ export class Logins {
 
   constructor(
     private readonly timing: QrTiming,
+    private readonly goesIdle: () => boolean,
     private readonly journal: (entry: JournalEntry) => void,
   ) {}
 
   wait(connection: PageConnection, publicKeys: string[]): WaitingLogin {
-    const waiting = new WaitingLogin(connection, publicKeys, this.timing);
+    const waiting = new WaitingLogin(connection, publicKeys, this.timing, this.goesIdle);
     this.waiting.add(waiting);
     return waiting;
   }

@@ -33,6 +33,7 @@ export class Network {
     this.accounts = new Accounts(record);
     this.logins = new Logins(
       { firstMs: options.qrFirstMs ?? 60_000, nextMs: options.qrNextMs ?? 20_000 },
+      () => this.faults.take('qrIdle', undefined) !== undefined,
       record,
     );
     this.messages = new Messages(this.accounts, this.logins, record);

@@ -20,9 +20,11 @@ export class WaitingLogin {
     /** Static key, identity key, ADV secret and platform, as the QR carries them. */
     readonly publicKeys: string[],
     private readonly timing: QrTiming,
+    /** True when the page shall stop showing QRs instead of getting the next one. */
+    private readonly goesIdle: () => boolean,
   ) {
     this.expiresAt = Date.now() + timing.firstMs;
-    this.timer = setTimeout(() => this.rotate(), timing.firstMs);
+    this.timer = setTimeout(() => this.expire(), timing.firstMs);
     connection.send({ t: 'ref', ref: this.ref });
   }
 
@@ -35,8 +37,17 @@ export class WaitingLogin {
     clearTimeout(this.timer);
     this.ref = newRef();
     this.expiresAt = Date.now() + this.timing.nextMs;
-    this.timer = setTimeout(() => this.rotate(), this.timing.nextMs);
+    this.timer = setTimeout(() => this.expire(), this.timing.nextMs);
     this.connection.send({ t: 'ref', ref: this.ref });
+  }
+
+  private expire(): void {
+    if (!this.goesIdle()) {
+      this.rotate();
+      return;
+    }
+    this.ref = newRef();
+    this.connection.send({ t: 'qrIdle' });
   }
 
   startPairing(phone: string): string {

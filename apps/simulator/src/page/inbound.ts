@@ -1,4 +1,5 @@
 import type { QueuedItem, WireItem } from '../wire.js';
+import type { InboundFaults } from './inbound-faults.js';
 import type { Msg } from './msg.js';
 import { MsgKey } from './msg-key.js';
 import { keyFor } from './msg.js';
@@ -21,6 +22,7 @@ export class Inbound {
   constructor(
     private readonly store: PageStore,
     private readonly confirm: (seq: number) => void,
+    private readonly faults: InboundFaults,
   ) {}
 
   push(items: QueuedItem[]): void {
@@ -89,12 +91,14 @@ export class Inbound {
     if (this.store.stored.has(key) || changed.has(key)) return;
     const me = this.store.people.me.phone;
     const chat = group?.id ?? (message.from === me ? message.to : message.from);
-    const stored: StoredMessage = { key, rowId: this.store.nextRowId(), chat, message, ack };
+    const plain: StoredMessage = { key, rowId: this.store.nextRowId(), chat, message, ack };
+    const stored = message.from === me ? plain : this.faults.disguise(plain);
     changed.set(key, stored);
     show.push(() => {
       this.store.showPeople(people);
       if (group !== undefined) this.store.showGroup(group);
-      this.store.show(stored, true);
+      const msg = this.store.show(stored, true);
+      if (message.from !== me) this.faults.shown(stored, msg);
     });
   }
 

@@ -129,10 +129,10 @@ export function attributesOf(stored: StoredMessage, people: People, isNewMsg: bo
   if (sender === undefined) throw pageError('a message came from somebody unknown');
   const me = people.addressOf(people.me);
   const isGroup = chat.endsWith('@g.us');
+  const content = stored.ciphertext === true ? { type: 'ciphertext' } : contentOf(message, people);
   return {
     id,
     rowId: stored.rowId,
-    type: message.type,
     t: message.timestamp,
     from: id.fromMe ? me : isGroup ? id.remote : people.addressOf(sender),
     to: id.fromMe ? id.remote : isGroup ? id.remote : me,
@@ -143,15 +143,18 @@ export function attributesOf(stored: StoredMessage, people: People, isNewMsg: bo
     invis: false,
     star: false,
     notifyName: sender.name,
-    ...message.extra,
-    ...contentOf(message),
-    ...quotedOf(message, people),
+    ...content,
     ...(stored.revoked === true ? { type: 'revoked', body: undefined, caption: undefined } : {}),
     ...(stored.editedAt === undefined ? {} : { latestEditSenderTimestampMs: stored.editedAt * 1000 }),
   };
 }
 
-function contentOf(message: WireMessage): Attributes {
+/** What the sender wrote, as attributes. */
+export function contentOf(message: WireMessage, people: People): Attributes {
+  return { type: message.type, ...message.extra, ...bodyOf(message), ...quotedOf(message, people) };
+}
+
+function bodyOf(message: WireMessage): Attributes {
   if (message.media === undefined) return { body: message.body };
   const { media, type, caption } = message;
   return {

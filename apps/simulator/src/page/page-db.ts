@@ -12,8 +12,8 @@ export interface StoredMessage {
   ack: number;
   revoked?: boolean;
   editedAt?: number;
-  /** Deleted here only. */
-  deleted?: boolean;
+  /** Could not be decrypted (yet). */
+  ciphertext?: boolean;
 }
 
 export interface StoredChat {

@@ -11,6 +11,7 @@ export class PageFaults {
     this.faults = faults.map((fault) => ({ ...fault }));
     for (const fault of this.faults) {
       if (fault.kind === 'rendererCrash' && (fault.when ?? 'now') === 'now') void this.use(fault).then(crash);
+      if (fault.kind === 'iframes') void this.use(fault).then(addIframes);
       if (fault.kind === 'hang' && (fault.when ?? 'now') === 'now')
         void this.use(fault).then(() => hang(fault.ms));
     }
@@ -75,6 +76,15 @@ export class PageFaults {
       if (fault.times <= 0) this.faults = this.faults.filter((candidate) => candidate !== fault);
     }
     await this.reportUse(fault.id);
+  }
+}
+
+/** Frames that navigate, as widgets of the real page do. */
+function addIframes(): void {
+  for (let count = 0; count < 3; count += 1) {
+    const frame = document.createElement('iframe');
+    frame.srcdoc = '<p>frame</p>';
+    document.body.appendChild(frame);
   }
 }
 

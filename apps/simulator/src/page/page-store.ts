@@ -103,7 +103,7 @@ export class PageStore {
     const name = this.people.chatOf(chat.id);
     const oldest = chat.msgs.getModelsArray()[0]?.rowId ?? Infinity;
     const earlier = [...this.stored.values()]
-      .filter((stored) => stored.chat === name && stored.rowId < oldest && stored.deleted !== true)
+      .filter((stored) => stored.chat === name && stored.rowId < oldest)
       .slice(-count);
     return earlier.map((stored) => {
       const msg = this.msgs.get(keyFor(stored, this.people)) ?? this.show(stored, false, false);

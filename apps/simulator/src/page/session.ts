@@ -3,6 +3,7 @@ import type { Chat } from './chat.js';
 import { boot, is2026 } from './boot.js';
 import { Connection } from './connection.js';
 import { Inbound } from './inbound.js';
+import { InboundFaults } from './inbound-faults.js';
 import { LoginKeys } from './login-keys.js';
 import { onMissing, hideModules } from './modules.js';
 import { Outbound } from './outbound.js';
@@ -40,7 +41,11 @@ export class PageSession {
     this.faults = new PageFaults((id) => this.connection.request({ name: 'faultUsed', id }));
     this.store = new PageStore(this.db, findOrCreateChat);
     this.outbound = new Outbound(this.store, (message) => this.send({ t: 'send', message }), this.faults);
-    this.inbound = new Inbound(this.store, (seq) => this.send({ t: 'confirm', seq }));
+    this.inbound = new Inbound(
+      this.store,
+      (seq) => this.send({ t: 'confirm', seq }),
+      new InboundFaults(this.store, this.faults),
+    );
     onMissing((name) => {
       if (!this.send({ t: 'missing', name })) this.missing.push(name);
     });
@@ -90,6 +95,9 @@ export class PageSession {
         conn.set({ ref: frame.ref });
         stream.mode = 'QR';
         socket.state = 'UNPAIRED';
+        break;
+      case 'qrIdle':
+        socket.state = 'UNPAIRED_IDLE';
         break;
       case 'paired':
         await this.paired({ loginId: frame.loginId, secret: frame.secret, phone: frame.phone });

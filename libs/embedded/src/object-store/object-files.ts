@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -71,6 +71,8 @@ export class ObjectFiles {
   }
 
   async open(): Promise<void> {
+    await mkdir(this.root, { recursive: true });
+    await chmod(this.root, 0o700);
     await rm(this.incoming, { recursive: true, force: true }); // what a killed server was receiving
     await mkdir(this.incoming, { recursive: true });
   }

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { RequestGate } from './auth/request-gate.js';
@@ -34,7 +33,7 @@ export async function createApp(
   });
   app.setGlobalPrefix(API_PREFIX, { exclude: UNPREFIXED });
   if (preview) return app;
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify = app.getHttpAdapter().getInstance();
   const gate = app.get(RequestGate, { strict: false });
   setSecurityHeaders(fastify, config);
   logRequests(fastify, logger, app.get(Metrics, { strict: false }));

@@ -25,7 +25,7 @@ export function Scopes(...scopes: Scope[]): MethodDecorator {
     ApiExtension('x-scopes', scopes),
     ApiSecurity('bearer'),
     ApiSecurity('apiKey'),
-  ) as MethodDecorator;
+  );
 }
 
 function authOf(context: ExecutionContext): AuthContext {

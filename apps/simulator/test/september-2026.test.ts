@@ -94,6 +94,21 @@ test('11: a number that was never resolved cannot be written to', async () => {
   await eventually(() => simulator.network.messages.list('login', { to: STRANGER })[0]);
 });
 
+test('11: groups are addressed by LID, and somebody known by LID only has no number', async () => {
+  const ghost = simulator.network.putAccount({ phone: '12025550103', name: 'Ghost', lidOnly: true });
+  const received = event<WAWebJS.Message>(client, 'message');
+  simulator.network.conversation.sendFromPhone({ from: ghost.phone, to: ME, type: 'text', body: 'boo' });
+  const message = await received;
+  expect(message.from).toBe(`${ghost.lid}@lid`);
+  expect(JSON.stringify((message as unknown as { rawData: object }).rawData)).not.toContain(ghost.phone);
+
+  const group = simulator.network.addGroup('Friends', [ANNA, ME]);
+  const inGroup = event<WAWebJS.Message>(client, 'message');
+  simulator.network.conversation.sendFromPhone({ from: ANNA, to: group.id, type: 'text', body: 'hi all' });
+  const { lid } = simulator.network.accounts.get(ANNA, 'phone');
+  expect(await inGroup).toMatchObject({ from: group.id, author: `${lid}@lid` });
+});
+
 test('12: earlier messages are loaded with one options object', async () => {
   const loaded = await client.pupPage?.evaluate(async () => {
     const page = window as unknown as LoadingPage;

@@ -59,10 +59,11 @@ export class LinkedLogin {
     return confirmed;
   }
 
-  /** A second connection of the same login replaces the first. What is queued goes out before `offlineEnd`. */
+  /** A second page of the same login takes over from the first. What is queued goes out before `offlineEnd`. */
   attach(connection: PageConnection, welcome: NetworkFrame): void {
     const previous = this.connection;
     this.connection = connection;
+    previous?.send({ t: 'state', state: 'CONFLICT' });
     previous?.close();
     connection.send(welcome);
     for (let start = 0; start < this.queue.length; start += 200) {

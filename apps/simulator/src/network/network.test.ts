@@ -196,6 +196,15 @@ describe('a network in memory', () => {
     expect(page.again().closed).toBe(true);
   });
 
+  test('a second page of a login takes over; the first is told of the conflict', () => {
+    const first = Page.linked(network, ME);
+    const second = first.again();
+    expect(first.last('state').state).toBe('CONFLICT');
+    expect(first.closed).toBe(true);
+    text(network, 'for the second');
+    expect(second.texts()).toEqual(['for the second']);
+  });
+
   test('two personas do not talk to each other for ever', () => {
     for (const phone of ['12025550111', '12025550112'])
       network.putAccount({ phone, name: 'Echo', persona: 'echo' });

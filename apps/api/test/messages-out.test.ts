@@ -2,8 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
-import { ALEX, handed, Messaging, messageWhen, statusOf } from './messaging.js';
-import type { SessionBody } from './session-bodies.js';
+import { ALEX, handed, Messaging, messageWhen, OWN_PHONE, statusOf } from './messaging.js';
+import { connected, snapshot } from './scripted-node.js';
+import { expectProblem, type SessionBody } from './session-bodies.js';
 
 let messaging: Messaging;
 let tenant: TestTenant;
@@ -146,5 +147,145 @@ describe('the order of what leaves', () => {
     // What was claimed before the code came is on its way already.
     expect(left.indexOf(code)).toBeLessThan(20);
     expect(left.filter((id) => id !== code)).toEqual(campaign);
+  });
+});
+
+describe('what goes wrong on the way out', () => {
+  it('is tried again after a proven non-send, under the same id, and behind it its chat waits', async () => {
+    const tried: string[] = [];
+    messaging.node.scripts['message.send'] = (request) => {
+      tried.push(`${request.messageId} ${request.waMessageId}`);
+      if (tried.length === 1) return { outcome: 'not_sent', retry: true, code: 'busy', reason: 'busy' };
+      return handed(request, 1);
+    };
+    const first = (await send()).id;
+    const second = (await send()).id;
+    const sent = await statusOf(tenant, first, 'sent');
+    await statusOf(tenant, second, 'sent');
+    expect(tried.map((one) => one.split(' ')[0])).toEqual([first, first, second]);
+    expect(tried[0]).toBe(tried[1]);
+    expect(sent.attempts).toBe(2);
+  });
+
+  it('fails for good when the node says so', async () => {
+    messaging.node.scripts['message.send'] = () => ({
+      outcome: 'not_sent',
+      retry: false,
+      code: 'not_on_whatsapp',
+      reason: 'no such number',
+    });
+    const failed = await statusOf(tenant, (await send()).id, 'failed');
+    expect(failed.error).toEqual({ code: 'not_on_whatsapp', message: 'The recipient is not on WhatsApp.' });
+    expect(sends()).toHaveLength(1);
+  });
+
+  it('is unknown when the connection is cut, is not sent again, and is found by its id', async () => {
+    const { node } = messaging;
+    node.scripts['message.send'] = async (request) => {
+      await node.stop();
+      return handed(request);
+    };
+    let found: string[] = [];
+    node.scripts['message.lookup'] = ({ messages }) => ({
+      found: messages
+        .filter(({ waMessageId }) => found.includes(waMessageId))
+        .map(({ waMessageId, chatId }) => ({
+          waMessageId,
+          waKey: `true_${chatId}_${waMessageId}`,
+          ack: 2,
+          timestamp: new Date().toISOString(),
+        })),
+      neverStarted: [],
+    });
+    const { id } = await send();
+    const unknown = await statusOf(tenant, id, 'unknown');
+    node.scripts['message.send'] = (request) => handed(request, 1);
+    await node.start();
+    const lookups = () => node.callsOf('message.lookup').filter((call) => call.sessionId === session.id);
+    await waitFor(() => lookups().length > 0, { what: 'a look-up' });
+    await statusOf(tenant, id, 'unknown');
+    expect(lookups()[0]?.messages).toMatchObject([
+      { waMessageId: unknown.waMessageId, nodeBootId: node.bootId },
+    ]);
+    found = [String(unknown.waMessageId)];
+    await statusOf(tenant, id, 'delivered');
+    expect(sends()).toHaveLength(1);
+  });
+
+  it('goes back to the queue under a new id when the node proves that it never started it', async () => {
+    const { node } = messaging;
+    node.scripts['message.send'] = async (request) => {
+      await node.stop();
+      return handed(request);
+    };
+    node.scripts['message.lookup'] = ({ messages }) => ({
+      found: [],
+      neverStarted: messages.map(({ waMessageId }) => waMessageId),
+    });
+    const { id } = await send();
+    await statusOf(tenant, id, 'unknown');
+    node.scripts['message.send'] = (request) => handed(request, 1);
+    await node.start();
+    const sent = await statusOf(tenant, id, 'sent');
+    const ids = sends().map((call) => String(call.waMessageId));
+    expect(ids).toHaveLength(2);
+    expect(ids[0]).not.toBe(ids[1]);
+    expect(sent).toMatchObject({ attempts: 2, waMessageId: ids[1] });
+  });
+
+  it('waits in the queue while the session is away, and leaves when it is back', async () => {
+    const { node } = messaging;
+    await node.become(
+      session.id,
+      snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me }),
+    );
+    const { id } = await send();
+    expect((await tenant.client.get<MessageResource>(`/messages/${id}`)).body.status).toBe('queued');
+    expect(sends()).toHaveLength(0);
+    node.scripts['message.send'] = (request) => handed(request, 1);
+    await node.become(session.id, connected(OWN_PHONE));
+    await statusOf(tenant, id, 'sent');
+  });
+
+  it('is not sent after it expired', async () => {
+    await messaging.node.become(
+      session.id,
+      snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me }),
+    );
+    const expiresAt = new Date(Date.now() + 700).toISOString();
+    const { id } = await send({ expiresAt });
+    const expired = await statusOf(tenant, id, 'expired');
+    expect(expired.error?.code).toBe('expired');
+    await messaging.node.become(session.id, connected(OWN_PHONE));
+    const later = await send();
+    await waitFor(() => sends().length === 1, { what: 'the later one to leave' });
+    expect(sends()[0]?.messageId).toBe(later.id);
+  });
+
+  it('ends with its session', async () => {
+    await messaging.node.become(
+      session.id,
+      snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me }),
+    );
+    const { id } = await send();
+    expect((await tenant.client.request('DELETE', `/sessions/${session.id}`)).status).toBe(204);
+    expect((await statusOf(tenant, id, 'failed')).error?.code).toBe('session_deleted');
+  });
+
+  it('can be cancelled while it is queued, once, and not afterwards', async () => {
+    await messaging.node.become(
+      session.id,
+      snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me }),
+    );
+    const { id } = await send();
+    const cancelled = await tenant.client.post<MessageResource>(`/messages/${id}/cancel`);
+    expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
+    expect((await tenant.client.post(`/messages/${id}/cancel`)).status).toBe(200);
+    messaging.node.scripts['message.send'] = (request) => handed(request, 1);
+    await messaging.node.become(session.id, connected(OWN_PHONE));
+    const sent = await send();
+    await statusOf(tenant, sent.id, 'sent');
+    expectProblem(await tenant.client.post(`/messages/${sent.id}/cancel`), 409, 'already_sent');
+    expect(sends().map((call) => call.messageId)).toEqual([sent.id]);
   });
 });

@@ -38,62 +38,66 @@ CREATE TRIGGER sessions_updated AFTER UPDATE ON sessions FOR EACH ROW
 -- Accepts messages of any tenants in one go. Each element of the batch is
 --   { id, tenant, session, chat, type, content, media, quotedMessage, quotedWa, clientRef, metadata, linkPreview,
 --     priority, expiresAt, createdAt, operation, key, hash, body }
--- where key, with hash (hex) and body (the answer), is the caller's idempotency key, or null. One row per element:
---   accepted      it is queued (and its key and answer are stored)
---   replayed      the key was used for the same request before: body is that answer, resource its message
+-- where key, with hash (hex) and body (the answer), is the caller's idempotency key, or null. Accepted is what is not
+-- answered; one row for each of the others, which leave nothing behind:
+--   replayed      the key was used for the same request before: body is that answer
 --   key_reused    the key was used for another request
 --   in_progress   the key's first request has not been answered yet
 --   tenant_cap, session_cap    the daily cap is reached
 --   session_gone, media_gone   it was deleted meanwhile
--- Whatever is not accepted leaves nothing behind. Locks are taken in one order: keys, counters, messages.
+-- Locks are taken in one order: keys, media, counters, messages. Statements look rows up by single values, or use the
+-- batch alone: joined with a table, the planner would choose a plan while the table is small and keep it.
 CREATE FUNCTION wagate_accept_messages(batch jsonb, announce boolean)
-RETURNS TABLE (id text, outcome text, resource text, body text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (id text, outcome text, body text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  fresh text[];
   taken text[] := '{}';
   refused jsonb := '{}';
   part record;
   one text;
   cap text;
 BEGIN
-  INSERT INTO idempotency_keys AS k
-    (tenant_id, operation, key, request_hash, response_status, response_body, resource_id)
-  SELECT DISTINCT ON (r.tenant, r.operation, r.key)
-    r.tenant, r.operation, r.key, decode(r.hash, 'hex'), 202, r.body, r.id
-  FROM jsonb_to_recordset(batch) AS r(id text, tenant text, operation text, key text, hash text, body text)
-  WHERE r.key IS NOT NULL
-  ORDER BY r.tenant, r.operation, r.key
-  ON CONFLICT (tenant_id, operation, key) DO UPDATE SET request_hash = excluded.request_hash,
-    response_status = excluded.response_status, response_body = excluded.response_body,
-    resource_id = excluded.resource_id, created_at = now(), expires_at = now() + interval '7 days'
-  WHERE k.expires_at <= now();
-
-  -- Held until the commit, so that the file of a message in the queue cannot be deleted.
-  FOR part IN
-    SELECT r.id, r.tenant, r.media FROM jsonb_to_recordset(batch) AS r(id text, tenant text, media text)
-    WHERE r.media IS NOT NULL ORDER BY r.tenant, r.media
-  LOOP
-    PERFORM FROM media WHERE tenant_id = part.tenant AND media.id = part.media AND state = 'stored' FOR KEY SHARE;
-    IF NOT FOUND THEN
-      refused := refused || jsonb_build_object(part.id, 'media_gone');
-    END IF;
-  END LOOP;
+  WITH ours AS (
+    INSERT INTO idempotency_keys AS k
+      (tenant_id, operation, key, request_hash, response_status, response_body, resource_id)
+    SELECT DISTINCT ON (r.tenant, r.operation, r.key)
+      r.tenant, r.operation, r.key, decode(r.hash, 'hex'), 202, r.body, r.id
+    FROM jsonb_to_recordset(batch) AS r(id text, tenant text, operation text, key text, hash text, body text)
+    WHERE r.key IS NOT NULL
+    ORDER BY r.tenant, r.operation, r.key
+    ON CONFLICT (tenant_id, operation, key) DO UPDATE SET request_hash = excluded.request_hash,
+      response_status = excluded.response_status, response_body = excluded.response_body,
+      resource_id = excluded.resource_id, created_at = now(), expires_at = now() + interval '7 days'
+    WHERE k.expires_at <= now()
+    RETURNING k.resource_id
+  )
+  SELECT array_agg(o.resource_id) INTO fresh FROM ours o;
 
   FOR part IN
-    SELECT r.tenant, r.session, array_agg(r.id ORDER BY r.id) AS ids,
-      bool_or(s.id IS NOT NULL) AS there
-    FROM jsonb_to_recordset(batch) AS r(id text, tenant text, session text, operation text, key text)
-    LEFT JOIN sessions s ON s.tenant_id = r.tenant AND s.id = r.session AND s.desired <> 'deleted'
-    WHERE NOT refused ? r.id
-      AND (r.key IS NULL OR EXISTS (SELECT FROM idempotency_keys k WHERE k.tenant_id = r.tenant
-        AND k.operation = r.operation AND k.key = r.key AND k.resource_id = r.id))
+    SELECT r.tenant, r.session, array_agg(r.id ORDER BY r.id) AS ids, array_agg(r.media) AS media
+    FROM jsonb_to_recordset(batch) AS r(id text, tenant text, session text, key text, media text)
+    WHERE r.key IS NULL OR r.id = ANY (fresh)
     GROUP BY r.tenant, r.session ORDER BY r.tenant, r.session
   LOOP
-    IF NOT part.there THEN
+    PERFORM FROM sessions s WHERE s.tenant_id = part.tenant AND s.id = part.session AND s.desired <> 'deleted';
+    IF NOT FOUND THEN
       FOREACH one IN ARRAY part.ids LOOP
         refused := refused || jsonb_build_object(one, 'session_gone');
       END LOOP;
       CONTINUE;
+    END IF;
+    -- Held until the commit, so that the file of a message in the queue cannot be deleted.
+    FOR i IN 1..cardinality(part.media) LOOP
+      CONTINUE WHEN part.media[i] IS NULL;
+      PERFORM FROM media d WHERE d.tenant_id = part.tenant AND d.id = part.media[i] AND d.state = 'stored' FOR KEY SHARE;
+      IF NOT FOUND THEN
+        refused := refused || jsonb_build_object(part.ids[i], 'media_gone');
+      END IF;
+    END LOOP;
+    IF refused <> '{}' THEN
+      part.ids := ARRAY(SELECT x FROM unnest(part.ids) AS x WHERE NOT refused ? x);
+      CONTINUE WHEN cardinality(part.ids) = 0;
     END IF;
     BEGIN
       cap := wagate_take_daily(part.tenant, part.session, cardinality(part.ids));
@@ -130,23 +134,31 @@ BEGIN
     PERFORM pg_notify('wagate_queue', r.session)
     FROM jsonb_to_recordset(batch) AS r(id text, session text) WHERE r.id = ANY (taken) GROUP BY r.session;
   END IF;
-  IF refused <> '{}' THEN
-    DELETE FROM idempotency_keys k USING jsonb_to_recordset(batch) AS r(id text, tenant text, operation text, key text)
-    WHERE k.tenant_id = r.tenant AND k.operation = r.operation AND k.key = r.key AND k.resource_id = r.id
-      AND refused ? r.id;
+  IF cardinality(taken) = jsonb_array_length(batch) THEN
+    RETURN;
   END IF;
 
-  RETURN QUERY
-    SELECT r.id, CASE
-        WHEN r.id = ANY (taken) THEN 'accepted'
-        WHEN refused ? r.id THEN refused ->> r.id
-        WHEN k.request_hash <> decode(r.hash, 'hex') THEN 'key_reused'
-        -- No row: the first request with this key, in this very batch, was refused.
-        WHEN k.response_body IS NULL THEN 'in_progress'
-        ELSE 'replayed' END,
-      k.resource_id, CASE WHEN NOT r.id = ANY (taken) THEN k.response_body END
+  FOR part IN
+    SELECT r.id, r.tenant, r.operation, r.key, r.hash
     FROM jsonb_to_recordset(batch) AS r(id text, tenant text, operation text, key text, hash text)
-    LEFT JOIN idempotency_keys k ON k.tenant_id = r.tenant AND k.operation = r.operation AND k.key = r.key;
+    WHERE NOT r.id = ANY (taken)
+  LOOP
+    id := part.id;
+    outcome := refused ->> part.id;
+    body := NULL;
+    IF outcome IS NOT NULL THEN
+      DELETE FROM idempotency_keys k WHERE k.tenant_id = part.tenant AND k.operation = part.operation
+        AND k.key = part.key AND k.resource_id = part.id;
+    ELSE
+      SELECT CASE WHEN k.request_hash <> decode(part.hash, 'hex') THEN 'key_reused'
+          WHEN k.response_body IS NULL THEN 'in_progress' ELSE 'replayed' END, k.response_body
+      INTO outcome, body FROM idempotency_keys k
+      WHERE k.tenant_id = part.tenant AND k.operation = part.operation AND k.key = part.key;
+      -- No row: the first request with this key, in this very batch, was refused.
+      outcome := coalesce(outcome, 'in_progress');
+    END IF;
+    RETURN NEXT;
+  END LOOP;
 END $$;
 
 -- Takes the next due messages of a connected session for the process "claimer": marks them "sending" and writes an

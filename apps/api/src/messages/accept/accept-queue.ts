@@ -1,6 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AppError, isAppError } from '#kernel';
-import { AcceptRepository, type AcceptRow } from './accept-repository.js';
+import { AcceptRepository, type RefusedDraft } from './accept-repository.js';
 import type { Acceptance, MessageDraft } from './message-draft.js';
 
 /** Transactions at a time: one is written while the other waits for the disk. */
@@ -130,18 +130,17 @@ function drafts(batch: Waiting[]): MessageDraft[] {
   return batch.map(({ draft }) => draft);
 }
 
-function settle(batch: Waiting[], rows: AcceptRow[]): void {
-  const byId = new Map(rows.map((row) => [row.id, row]));
+function settle(batch: Waiting[], refused: RefusedDraft[]): void {
+  const byId = new Map(refused.map((row) => [row.id, row]));
   for (const { draft, resolve, reject } of batch) {
     const row = byId.get(draft.id);
-    if (row?.outcome === 'accepted') resolve({ outcome: 'accepted' });
-    else if (row?.outcome === 'replayed' && row.body !== null)
-      resolve({ outcome: 'replayed', answer: row.body });
-    else reject(refusal(row?.outcome));
+    if (!row) resolve({ outcome: 'accepted' });
+    else if (row.outcome === 'replayed' && row.body !== null) resolve({ outcome: 'replayed', answer: row.body });
+    else reject(refusal(row.outcome));
   }
 }
 
-function refusal(outcome: AcceptRow['outcome'] | undefined): AppError {
+function refusal(outcome: RefusedDraft['outcome']): AppError {
   switch (outcome) {
     case 'key_reused':
       return new AppError('idempotency_key_reused', 'this Idempotency-Key was used for a different request');

@@ -2,11 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
 import type { MessageDraft } from './message-draft.js';
 
-/** What `wagate_accept_messages` says of one draft. */
-export interface AcceptRow {
+/** What `wagate_accept_messages` says of a draft that is not accepted. */
+export interface RefusedDraft {
   id: string;
   outcome:
-    | 'accepted'
     | 'replayed'
     | 'key_reused'
     | 'in_progress'
@@ -31,10 +30,13 @@ const ACCEPT = {
 export class AcceptRepository {
   constructor(private readonly database: Database) {}
 
-  /** @param announce also to dispatchers of other processes */
-  async accept(drafts: readonly MessageDraft[], announce: boolean): Promise<AcceptRow[]> {
+  /**
+   * Resolves with the drafts that were not accepted.
+   * @param announce also to dispatchers of other processes
+   */
+  async accept(drafts: readonly MessageDraft[], announce: boolean): Promise<RefusedDraft[]> {
     const batch = JSON.stringify(drafts.map(toElement));
-    return this.database.workerSql((query) => query<AcceptRow>(ACCEPT, [batch, announce]));
+    return this.database.workerSql((query) => query<RefusedDraft & object>(ACCEPT, [batch, announce]));
   }
 
   /** Which of the drafts are stored: after a commit whose answer was lost. */

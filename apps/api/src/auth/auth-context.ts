@@ -1,6 +1,13 @@
 import type { KeyMode, Scope } from '#contracts';
 import { AppError } from '#kernel';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; set by the request gate before the body is read, undefined on public routes without a key. */
+    auth?: AuthContext;
+  }
+}
+
 /** Who asks, as far as an API key tells. */
 export interface AuthContext {
   tenantId: string;

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AppError, Clock } from '#kernel';
-import { RateLimiter } from '../limits/rate-limiter.js';
+import { RateLimiter } from '../limits/index.js';
 import { isAllowedAddress } from './allowed-address.js';
 import { parseApiKey } from './api-key-format.js';
 import type { AuthContext } from './auth-context.js';

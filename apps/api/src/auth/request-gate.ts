@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { API_PREFIX, type ApiReply, type ApiRequest } from '../http/request.js';
-import { RateLimiter } from '../limits/rate-limiter.js';
-import { setRateLimitHeaders } from '../limits/rate-limit-headers.js';
+import { RateLimiter, setRateLimitHeaders } from '../limits/index.js';
 import { Authenticator } from './authenticator.js';
 
 /**

@@ -1,10 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AuthContext } from '../auth/auth-context.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; set by the request gate before the body is read, undefined on public routes without a key. */
-    auth?: AuthContext;
     /** Monotonic milliseconds at arrival. */
     arrivedMs: number;
   }

@@ -4,8 +4,6 @@ import { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { DailyCap } from './daily-cap.js';
-import { LimitsController } from './limits.controller.js';
-import { LimitsService } from './limits.service.js';
 import { RateLimiter } from './rate-limiter.js';
 import { RedisConnection } from './redis-connection.js';
 import { TokenBucketStorage } from './token-bucket-storage.js';
@@ -13,9 +11,7 @@ import { TokenBucketStorage } from './token-bucket-storage.js';
 /** Rate limits and daily caps. Counted in Redis when there is one, else in this process. */
 @Global()
 @Module({
-  controllers: [LimitsController],
   providers: [
-    LimitsService,
     RateLimiter,
     DailyCap,
     TokenBucketStorage,

@@ -2,10 +2,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import type { Logger } from 'pino';
 import { AppError, withDeadline } from '#kernel';
-import type { AuthContext } from '../auth/auth-context.js';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { LOGGER } from '../http/logger.js';
 import { TokenBucketStorage, type ThrottlerRecord } from './token-bucket-storage.js';
+
+/** Whose requests are counted. */
+export interface Limited {
+  tenantId: string;
+  keyId: string;
+  /** Requests per minute; null: the default of the process. */
+  limits: { keyPerMinute: number | null; tenantPerMinute: number | null };
+}
 
 /** How one limit stands after a request. */
 export interface LimitState {
@@ -35,12 +42,12 @@ export class RateLimiter {
   ) {}
 
   /** Counts a request of a key against the key's and its tenant's limit. */
-  async take(auth: AuthContext): Promise<LimitState[]> {
-    const keyLimit = auth.limits.keyPerMinute ?? this.config.KEY_REQUESTS_PER_MINUTE;
-    const tenantLimit = auth.limits.tenantPerMinute ?? this.config.TENANT_REQUESTS_PER_MINUTE;
+  async take(by: Limited): Promise<LimitState[]> {
+    const keyLimit = by.limits.keyPerMinute ?? this.config.KEY_REQUESTS_PER_MINUTE;
+    const tenantLimit = by.limits.tenantPerMinute ?? this.config.TENANT_REQUESTS_PER_MINUTE;
     return Promise.all([
-      this.count('key', auth.keyId, keyLimit),
-      this.count('tenant', auth.tenantId, tenantLimit),
+      this.count('key', by.keyId, keyLimit),
+      this.count('tenant', by.tenantId, tenantLimit),
     ]);
   }
 

@@ -105,8 +105,9 @@ class Launch {
   private async startParts({ objectStore, simulator, api, node }: Plan): Promise<void> {
     await mkdir(join(this.options.folder, 'profiles'), { recursive: true, mode: 0o700 });
     await mkdir(join(this.options.folder, 'simulator'), { recursive: true, mode: 0o700 });
-    // Each waits for the others by itself, as in production.
-    await Promise.all([objectStore, simulator, api, node].map((spec) => this.startPart(spec)));
+    await Promise.all([objectStore, simulator, api].map((spec) => this.startPart(spec)));
+    // After the api: it announces itself at once, and otherwise only some seconds later.
+    await this.startPart(node);
   }
 
   private async startPart(spec: PartSpec): Promise<void> {

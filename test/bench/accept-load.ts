@@ -5,6 +5,7 @@ import { treeCpuSeconds } from './process-tree.js';
 export const CONNECTIONS = 32;
 
 export interface LoadTarget extends PostTarget {
+  body: object;
   /** Process trees whose CPU time is counted, by name. */
   processes: Record<string, number>;
 }
@@ -32,10 +33,17 @@ function nextKey(): string {
   return `bench-${String(process.pid)}-${String(lastKey)}`;
 }
 
-async function postUntil(connection: PostConnection, untilMs: number, latencies: number[]): Promise<void> {
+async function postUntil(
+  connection: PostConnection,
+  body: object,
+  untilMs: number,
+  latencies: number[],
+): Promise<void> {
   for (let sentAt = nowMs(); sentAt < untilMs; sentAt = nowMs()) {
-    const { status, body } = await connection.post(nextKey());
-    if (status !== 202) throw new Error(`not accepted: ${String(status)} ${body.slice(0, 300)}`);
+    const answer = await connection.post(nextKey(), body);
+    if (answer.status !== 202) {
+      throw new Error(`not accepted: ${String(answer.status)} ${answer.body.slice(0, 300)}`);
+    }
     latencies.push(nowMs() - sentAt);
   }
 }
@@ -52,7 +60,8 @@ export async function postFor(target: LoadTarget, seconds: number): Promise<Load
   try {
     const before = await cpuOf(target.processes);
     const startedAt = nowMs();
-    await Promise.all(connections.map((one) => postUntil(one, startedAt + seconds * 1000, latencies)));
+    const untilMs = startedAt + seconds * 1000;
+    await Promise.all(connections.map((one) => postUntil(one, target.body, untilMs, latencies)));
     const tookSeconds = (nowMs() - startedAt) / 1000;
     const after = await cpuOf(target.processes);
     const spent = Object.entries(after).map(

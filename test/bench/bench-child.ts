@@ -6,7 +6,10 @@ const STOP_TIMEOUT_MS = 20_000;
 
 /** A program of this folder in a process of its own, which it talks to by messages. */
 export class BenchChild {
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(private readonly child: ChildProcess) {
+    // Each wait listens for the message it wants; there are many at once.
+    child.setMaxListeners(0);
+  }
 
   /** @param program relative to this folder, without its ending: `baselines/bare-accept` */
   static start(program: string, env: Record<string, string> = {}): BenchChild {

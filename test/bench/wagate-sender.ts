@@ -1,8 +1,29 @@
-import { linkSession, newPhone } from '../support/session-steps.js';
+import { linkSession, newPhone, type SessionView } from '../support/session-steps.js';
 import type { BenchRun } from './bench-run.js';
 import { startBenchStack } from './bench-stack.js';
 import type { Sender } from './dispatch-bench.js';
+import { CONNECTIONS } from './accept-load.js';
+import { PostConnection } from './post-connection.js';
 import { nowMs } from './statistics.js';
+
+/** Posts messages as accepted load: each connection one at a time. */
+class MessagePoster {
+  private posted = 0;
+
+  constructor(
+    private readonly connection: PostConnection,
+    private readonly sessions: readonly SessionView[],
+  ) {}
+
+  async post(index: number, to: string, text: string): Promise<{ calledAtMs: number; acceptedAtMs: number }> {
+    this.posted += 1;
+    const calledAtMs = nowMs();
+    const body = { session: this.sessions[index]?.id, to, type: 'text', text };
+    const answer = await this.connection.post(`${text}-${String(this.posted)}`, body);
+    if (answer.status !== 202) throw new Error(`not accepted: ${answer.body}`);
+    return { calledAtMs, acceptedAtMs: nowMs() };
+  }
+}
 
 export async function startWagateSender(run: BenchRun, sessions: number): Promise<Sender> {
   const server = await run.postgres();
@@ -11,32 +32,39 @@ export async function startWagateSender(run: BenchRun, sessions: number): Promis
     simulator: { qrFirstMs: 240_000 },
     nodeEnv: { MAX_SESSIONS: String(sessions) },
   });
-  const { client } = await stack.createTenant('Dispatch');
+  const { client, key } = await stack.createTenant('Dispatch');
   const linked = await Promise.all(
     Array.from({ length: sessions }, () => linkSession(stack, client, newPhone())),
   );
   run.log(`wagate: ${String(sessions)} linked`);
-  const post = async (index: number, to: string, text: string) => {
-    const calledAtMs = nowMs();
-    const message = { session: linked[index]?.id, to, type: 'text', text };
-    const { status, bytes } = await client.post('/messages', message);
-    const acceptedAtMs = nowMs();
-    if (status !== 202) throw new Error(`not accepted: ${bytes.toString()}`);
-    return { calledAtMs, acceptedAtMs };
+  const target = {
+    port: Number(new URL(stack.baseUrl).port),
+    path: '/api/v1/messages',
+    headers: { authorization: `Bearer ${key}` },
   };
+  const posters = await Promise.all(
+    Array.from(
+      { length: CONNECTIONS },
+      async () => new MessagePoster(await PostConnection.open(target), linked),
+    ),
+  );
+  const [first] = posters as [MessagePoster];
   return {
     simulator: stack.simulator,
-    send: (to, body) => post(0, to, body),
-    sendMany: async ({ prefix, sessions: senders, to, count, inFlight }) => {
-      const lane = async (index: number, first: number) => {
-        for (let n = first; n < count; n += inFlight) {
-          await post(index, to[n % to.length] ?? '', `${prefix}-${String(index)}-${String(n)}`);
+    send: (to, body) => first.post(0, to, body),
+    // How many are in flight is wagate's own affair.
+    sendMany: async ({ prefix, sessions: senders, to, count }) => {
+      const orders = Array.from({ length: count * senders }, (_, n) => ({
+        index: n % senders,
+        n: Math.floor(n / senders),
+      }));
+      const lane = async (poster: MessagePoster) => {
+        for (let order = orders.shift(); order; order = orders.shift()) {
+          const { index, n } = order;
+          await poster.post(index, to[n % to.length] ?? '', `${prefix}-${String(index)}-${String(n)}`);
         }
       };
-      const indexes = Array.from({ length: senders }, (_, index) => index);
-      await Promise.all(
-        indexes.flatMap((index) => Array.from({ length: inFlight }, (_, first) => lane(index, first))),
-      );
+      await Promise.all(posters.map(lane));
     },
   };
 }

@@ -36,21 +36,19 @@ export class ChildPart {
     child.stdout.pipe(this.log, { end: false });
     child.stderr.pipe(this.log, { end: false });
     this.child = child;
-    await waitFor(() => this.isHealthy(), {
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`${this.options.name} ended with ${String(code)}; log: ${this.options.logFile}`);
+    });
+    ended.catch(() => undefined);
+    const healthy = waitFor(() => this.isHealthy(), {
       what: `${this.options.name} to answer (log: ${this.options.logFile})`,
       deadlineMs: 90_000,
     });
+    await Promise.race([healthy, ended]);
   }
 
   private async isHealthy(): Promise<boolean> {
-    if (this.child?.exitCode !== null) {
-      throw new Error(`${this.options.name} ended with ${String(this.child?.exitCode)}; log: ${this.options.logFile}`);
-    }
-    try {
-      return (await fetch(this.options.healthUrl, { signal: AbortSignal.timeout(5_000) })).ok;
-    } catch {
-      return false;
-    }
+    return (await fetch(this.options.healthUrl, { signal: AbortSignal.timeout(5_000) })).ok;
   }
 
   /** SIGKILL: no warning, no last words. */

@@ -64,10 +64,10 @@ describe.each(['classic', '2026-09'] as const)('first light on build %s', (profi
       },
       { what: 'one QR in all forms', deadlineMs: 120_000 },
     );
-    const image = PNG.sync.read(png!.bytes);
-    expect(jsQR(new Uint8ClampedArray(image.data), image.width, image.height)?.data).toBe(json!.body.qr);
-    expect(json!.headers.get('cache-control')).toContain('no-store');
-    expect(svg!.bytes.toString()).toContain('<svg');
+    const image = PNG.sync.read(png.bytes);
+    expect(jsQR(new Uint8ClampedArray(image.data), image.width, image.height)?.data).toBe(json.body.qr);
+    expect(json.headers.get('cache-control')).toContain('no-store');
+    expect(svg.bytes.toString()).toContain('<svg');
     expect((await client.request('DELETE', '/sessions/qr')).status).toBeLessThan(300);
   });
 

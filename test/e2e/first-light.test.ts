@@ -19,8 +19,7 @@ import { waitFor } from '../support/wait-for.js';
 // The package's types speak of a namespace; what it exports is the function.
 const jsQR = jsqr as unknown as typeof jsqr.default;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-/** In a group WhatsApp tells of delivery only once everybody's phone has it. */
-const HANDED = ['sent', 'delivered', 'read'];
+const ARRIVED = ['delivered', 'read'];
 // The smallest PNG: one pixel.
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',

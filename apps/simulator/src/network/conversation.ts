@@ -170,6 +170,7 @@ export class Conversation {
 
   private answer(record: MessageRecord): void {
     const { message } = record;
+    if (this.accounts.findGroup(message.to) !== undefined) return this.readInGroup(record);
     const account = this.accounts.find(message.to);
     // Two personas would answer each other for ever.
     if (account === undefined || this.accounts.find(message.from)?.persona !== 'none') return;
@@ -184,6 +185,18 @@ export class Conversation {
       const echo = reply.echo === true ? this.echoed(message) : {};
       this.sendFromPhone({ ...typedReply(reply), ...echo, from: account.phone, to: message.from });
     });
+  }
+
+  /** In groups personas only listen. */
+  private readInGroup(record: MessageRecord): void {
+    if (record.via !== 'login') return;
+    for (const member of this.accounts.findGroup(record.message.to)?.members ?? []) {
+      const persona = this.accounts.find(member)?.persona;
+      if (persona === undefined || member === record.message.from) continue;
+      for (const { ack, afterMs } of actionOf(persona, record.message).acks) {
+        if (ack > 0) this.after(afterMs, () => this.raise(record, ack));
+      }
+    }
   }
 
   private echoed(message: WireMessage): Partial<PhoneMessage> {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NetworkFrame, WireMessage } from '../wire.js';
 import { Network } from './network.js';
 
@@ -134,6 +134,17 @@ describe('a network in memory', () => {
     expect(me.acks()).toEqual([1, 2]);
     anna.session.receive({ t: 'seen', chat: ME });
     expect(me.acks()).toEqual([1, 2, 3]);
+  });
+
+  test('personas read what is written in their groups, and stay silent there', async () => {
+    network.putAccount({ phone: '12025550111', name: 'Echo', persona: 'echo' });
+    const group = network.addGroup('Both', [ME, '12025550111']);
+    const me = Page.linked(network, ME);
+    me.send('3EB0A', group.id);
+    await vi.waitFor(() => expect(me.acks()).toEqual([1, 2, 3]));
+    expect(
+      me.items().filter(({ item }) => item.kind === 'message' && item.message.from === '12025550111'),
+    ).toEqual([]);
   });
 
   test('refuses what goes to nobody with ack -1', () => {

@@ -88,7 +88,7 @@ describe.each(['classic', '2026-09'] as const)('first light on build %s', (profi
       text,
     });
     expect(accepted.status).toBe(202);
-    await waitForMessage(client, accepted.body.id, (m) => HANDED.includes(m.status), 'it to leave');
+    await waitForMessage(client, accepted.body.id, (m) => ARRIVED.includes(m.status), 'delivery');
     const handed = (await sentBy(stack, phone)).filter((sent) => sent.body === text);
     expect(handed.map((sent) => sent.handOvers)).toEqual([1]);
   });
@@ -105,7 +105,7 @@ describe.each(['classic', '2026-09'] as const)('first light on build %s', (profi
     form.set('file', new Blob([bytes], { type: 'application/octet-stream' }), 'numbers.bin');
     const accepted = await client.request<MessageView>('POST', '/messages/send-media', form);
     expect(accepted.status).toBe(202);
-    await waitForMessage(client, accepted.body.id, (m) => HANDED.includes(m.status), 'it to leave');
+    await waitForMessage(client, accepted.body.id, (m) => ARRIVED.includes(m.status), 'delivery');
     const handed = (await sentBy(stack, phone)).filter((sent) => sent.media?.sha256 === sha256(bytes));
     expect(handed).toMatchObject([
       { type: 'document', handOvers: 1, media: { size: bytes.length, filename: 'numbers.bin' } },

@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FreshDatabase } from '#embedded';
+import { freshDatabase } from '../../../test/support/index.js';
+
+const PROGRAM = fileURLToPath(new URL('../../../dist/apps/api/src/cli.js', import.meta.url));
+
+let own: FreshDatabase;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  own = await freshDatabase();
+  const appUrl = new URL(own.url);
+  appUrl.username = 'wagate_app';
+  appUrl.password = 'wagate_app_password_of_the_tests';
+  env = {
+    DATABASE_URL: appUrl.href,
+    DATABASE_OWNER_URL: own.url,
+    KEY_PEPPER: randomBytes(32).toString('hex'),
+  };
+});
+
+afterAll(() => own?.drop());
+
+interface Run {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function wagate(args: string[], settings: Record<string, string> = env): Promise<Run> {
+  return new Promise((resolve) => {
+    const options = { env: { PATH: process.env.PATH ?? '', ...settings }, timeout: 60_000 };
+    execFile(process.execPath, [PROGRAM, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr });
+    });
+  });
+}
+
+async function json<T>(...args: string[]): Promise<T> {
+  const { stdout, stderr, code } = await wagate([...args, '--json']);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as T;
+}
+
+describe('the command line', () => {
+  it('makes a tenant and its key on an empty database, lists them, and revokes', async () => {
+    const made = await json<{ tenantId: string; keyId: string; key: string }>(
+      'tenant',
+      'create',
+      '--name',
+      'Acme',
+      '--mode',
+      'test',
+    );
+    expect(made.key).toMatch(/^wg_test_/);
+    const tenants = await json<{ id: string; name: string }[]>('tenant', 'list');
+    expect(tenants).toMatchObject([{ id: made.tenantId, name: 'Acme', status: 'active' }]);
+    const { keyId } = await json<{ keyId: string }>(
+      'key',
+      'create',
+      '--tenant',
+      made.tenantId,
+      '--name',
+      'CRM',
+      '--scopes',
+      'messages:send,messages:read',
+    );
+    const listed = () =>
+      json<{ id: string; state: string; scopes: string[] }[]>('key', 'list', '--tenant', made.tenantId);
+    expect(await listed()).toMatchObject([
+      { id: keyId, state: 'active', scopes: ['messages:send', 'messages:read'] },
+      { id: made.keyId, state: 'active' },
+    ]);
+    await json('key', 'revoke', '--tenant', made.tenantId, '--id', keyId);
+    expect((await listed())[0]).toMatchObject({ id: keyId, state: 'revoked' });
+  });
+
+  it('gives the admin scope only when told to', async () => {
+    const scopesOf = async (...flags: string[]) => {
+      const { tenantId } = await json<{ tenantId: string }>('tenant', 'create', '--name', 'T', ...flags);
+      const [key] = await json<{ scopes: string[] }[]>('key', 'list', '--tenant', tenantId);
+      return key?.scopes;
+    };
+    expect(await scopesOf()).not.toContain('admin');
+    expect(await scopesOf('--admin')).toContain('admin');
+  });
+
+  it('prints the key for people too', async () => {
+    const { stdout } = await wagate(['tenant', 'create', '--name', 'Readable']);
+    expect(stdout).toMatch(/^tenantId +tnt_\w{26}$/m);
+    expect(stdout).toMatch(/^key +wg_live_\w+$/m);
+  });
+
+  it('refuses what it cannot do in one line, and does nothing', async () => {
+    const nobody = 'tnt_00000000000000000000000000';
+    const refused: [string[], RegExp][] = [
+      [['tenant', 'create'], /--name/],
+      [['tenant', 'create', '--name', 'x', '--mode', 'real'], /live, test/],
+      [['tenant', 'create', '--name', 'x', '--scopes', 'all'], /messages:send/],
+      [['key', 'list', '--tenant', nobody], /no such tenant/],
+      [['key', 'create', '--tenant', 'acme', '--name', 'x'], /no such tenant/],
+      [['key', 'revoke', '--tenant', nobody, '--id', 'key_x'], /no such API key/],
+    ];
+    const before = await json<unknown[]>('tenant', 'list');
+    for (const [args, says] of refused) {
+      const { code, stderr, stdout } = await wagate(args);
+      expect(code, args.join(' ')).toBe(1);
+      expect(stderr).toMatch(says);
+      expect(stderr).not.toMatch(/ at .*\.js/);
+      expect(stdout).toBe('');
+    }
+    expect(await json<unknown[]>('tenant', 'list')).toEqual(before);
+  });
+
+  it('names every setting that is missing', async () => {
+    const { code, stderr } = await wagate(['tenant', 'list'], {});
+    expect(code).toBe(1);
+    for (const name of ['DATABASE_URL', 'DATABASE_OWNER_URL', 'KEY_PEPPER']) expect(stderr).toContain(name);
+  });
+});

@@ -23,9 +23,8 @@ export class MessageMedia {
   ) {}
 
   /**
-   * Gives `work` the file of a request. A file that was stored for this request alone is removed again when the work
-   * fails, or answers a repeated request with what was answered before.
-   * @param file already stored for this request (multipart)
+   * Gives `work` the file of a request. A file that is fetched or decoded here is removed again when the work fails, or answers a repeated request with what was answered before.
+   * @param file already stored, by the caller, who takes it back
    * @throws AppError `not_found`, `media_not_stored`, `media_type_mismatch`, `media_too_large`, `media_url_forbidden`,
    *   `media_url_unreachable`, `service_unavailable`
    */
@@ -36,9 +35,9 @@ export class MessageMedia {
     work: (media: MediaRecord) => Promise<IdempotentAnswer<T>>,
   ): Promise<IdempotentAnswer<T>> {
     const source = request.media ?? {};
-    const own = file ?? (await this.takeIn(auth.tenantId, source, request));
+    const own = file ? undefined : await this.takeIn(auth.tenantId, source, request);
     try {
-      const media = own ?? (await this.repository.get(auth, source.mediaId ?? ''));
+      const media = file ?? own ?? (await this.repository.get(auth, source.mediaId ?? ''));
       this.assertFits(media, request);
       const answer = await work(media);
       if (own && answer.replayed) await this.intake.discard(own);

@@ -43,7 +43,7 @@ export class MessageSender {
 
   /**
    * Accepts a message durably: 202 with it, or the answer that its Idempotency-Key already got.
-   * @param file the uploaded file of a multipart request; it is deleted again when the message is not accepted
+   * @param file the file to send, where the caller has stored it already
    * @throws AppError `invalid_recipient`, `not_found`, `session_required`, `session_not_connected`,
    *   `quoted_not_found`, the codes of media, and those of AcceptQueue
    */

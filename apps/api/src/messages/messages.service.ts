@@ -133,17 +133,12 @@ export class MessagesService {
     };
     const undo = (media: MediaRecord) => this.intake.discard(media);
     const { fields, file } = await readForm(request, sendMediaFieldsSchema, take, undo);
-    try {
+    return this.keepIfAccepted(file, () => {
       const idempotency = idempotentRequestOf(request, { fields, file: file.sha256 });
       const type = fields.type ?? kindOfMimeType(file.mimeType);
       const message = toSendRequest(fields, type, { mediaId: file.id });
-      const answer = await this.send(auth, message, query, idempotency, file);
-      if (query.dryRun) await undo(file);
-      return answer;
-    } catch (error) {
-      await undo(file);
-      throw error;
-    }
+      return this.send(auth, message, query, idempotency, file);
+    });
   }
 
   /** Without a type the file decides, so it is fetched first; but not for a request that fails without it. */
@@ -159,10 +154,18 @@ export class MessagesService {
     if (earlier) return earlier;
     const { filename } = message;
     const file = await this.download.fetch(auth.tenantId, { url, filename }, 'url');
+    return this.keepIfAccepted(file, () => {
+      const typed = sendMessageSchema.parse({ ...message, type: kindOfMimeType(file.mimeType) });
+      return this.send(auth, typed, query, idempotency, file);
+    });
+  }
+
+  /** Takes the file of a request back unless a new message holds it. */
+  private async keepIfAccepted(file: MediaRecord, send: () => Promise<SendAnswer>): Promise<SendAnswer> {
     try {
-      const type = kindOfMimeType(file.mimeType);
-      const typed = sendMessageSchema.parse({ ...message, type });
-      return await this.send(auth, typed, query, idempotency, file);
+      const answer = await send();
+      if (answer.replayed || 'dryRun' in answer.body) await this.intake.discard(file);
+      return answer;
     } catch (error) {
       await this.intake.discard(file);
       throw error;

@@ -135,7 +135,8 @@ function settle(batch: Waiting[], refused: RefusedDraft[]): void {
   for (const { draft, resolve, reject } of batch) {
     const row = byId.get(draft.id);
     if (!row) resolve({ outcome: 'accepted' });
-    else if (row.outcome === 'replayed' && row.body !== null) resolve({ outcome: 'replayed', answer: row.body });
+    else if (row.outcome === 'replayed' && row.body !== null)
+      resolve({ outcome: 'replayed', answer: row.body });
     else reject(refusal(row.outcome));
   }
 }

@@ -6,13 +6,7 @@ import type { MessageDraft } from './message-draft.js';
 export interface RefusedDraft {
   id: string;
   outcome:
-    | 'replayed'
-    | 'key_reused'
-    | 'in_progress'
-    | 'tenant_cap'
-    | 'session_cap'
-    | 'session_gone'
-    | 'media_gone';
+    'replayed' | 'key_reused' | 'in_progress' | 'tenant_cap' | 'session_cap' | 'session_gone' | 'media_gone';
   /** The answer stored with the key, for `replayed`. */
   body: string | null;
 }

@@ -1,0 +1,295 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MediaStore } from '#media-store';
+import type { TestTenant } from '../../../test/support/start-api.js';
+import type { MessageResource } from '../src/messages/message-resource.js';
+import { ALEX, handed, Messaging, OWN_PHONE } from './messaging.js';
+import { connected, snapshot } from './scripted-node.js';
+import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
+
+/** A GIF of one pixel. */
+const GIF = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+const MISSING = { mediaId: 'med_00000000000000000000000000', message: 'msg_00000000000000000000000000' };
+
+let messaging: Messaging;
+let tenant: TestTenant;
+let session: SessionBody;
+let files: Server;
+let filesUrl: string;
+
+beforeAll(async () => {
+  messaging = await Messaging.start({
+    ALLOW_PRIVATE_MEDIA_URLS: 'true',
+    MEDIA_MAX_IMAGE_BYTES: '1000',
+    MEDIA_MAX_AUDIO_BYTES: '1000',
+    MEDIA_MAX_VIDEO_BYTES: '1000',
+    MEDIA_MAX_DOCUMENT_BYTES: '5000',
+  });
+  messaging.node.scripts['message.send'] = (request) => handed(request, 1);
+  ({ tenant, session } = await messaging.connect());
+  // Nothing leaves, so that the queue shows what was accepted.
+  await messaging.node.become(session.id, interrupted());
+  files = createServer((request, response) => {
+    if (request.url === '/pixel.gif') response.end(GIF);
+    else if (request.url === '/large') response.end(Buffer.concat([GIF, Buffer.alloc(20_000)]));
+    else if (request.url === '/cut')
+      response.writeHead(200, { 'content-length': '100' }).end(GIF.subarray(0, 5));
+    else response.writeHead(404).end();
+  }).listen(0, '127.0.0.1');
+  await once(files, 'listening');
+  filesUrl = `http://127.0.0.1:${String((files.address() as AddressInfo).port)}`;
+});
+afterAll(async () => {
+  files?.close();
+  await messaging?.close();
+});
+
+function interrupted() {
+  return snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me });
+}
+
+/** How much there is of everything that a refused request must leave alone. */
+async function traces(): Promise<object> {
+  const [row] = await messaging.api.database.workerSql((query) =>
+    query<object>(
+      `SELECT (SELECT count(*)::int FROM messages WHERE tenant_id = $1) AS messages,
+         (SELECT count(*)::int FROM media WHERE tenant_id = $1) AS media,
+         (SELECT count(*)::int FROM idempotency_keys WHERE tenant_id = $1) AS keys,
+         (SELECT coalesce(sum(accepted), 0)::int FROM usage_daily WHERE tenant_id = $1) AS accepted`,
+      [tenant.tenantId],
+    ),
+  );
+  const objects: string[] = [];
+  const store = messaging.api.app.get(MediaStore, { strict: false });
+  for await (const { key } of store.list(`t/${tenant.tenantId}/`)) objects.push(key);
+  return { ...row, objects };
+}
+
+const text = (changes: object = {}) => ({
+  session: session.id,
+  to: ALEX,
+  type: 'text',
+  text: 'Hi',
+  ...changes,
+});
+const image = (media: object, changes: object = {}) => ({
+  session: session.id,
+  to: ALEX,
+  type: 'image',
+  media,
+  ...changes,
+});
+
+describe('a request that breaks a rule', () => {
+  const CASES: [string, () => object, number, string, string?][] = [
+    ['no recipient', () => text({ to: undefined }), 400, 'invalid_request', 'to'],
+    ['a recipient that is no number', () => text({ to: 'Alex' }), 422, 'invalid_recipient', 'to'],
+    ['a number that is too short', () => text({ to: '+49151' }), 422, 'invalid_recipient', 'to'],
+    ['a status as recipient', () => text({ to: 'status@broadcast' }), 422, 'invalid_recipient', 'to'],
+    ['no type', () => text({ type: undefined }), 400, 'invalid_request', 'type'],
+    ['a type that is not offered', () => text({ type: 'poll' }), 400, 'invalid_request', 'type'],
+    ['no text', () => text({ text: undefined }), 400, 'invalid_request', 'text'],
+    ['blank text', () => text({ text: ' \n' }), 400, 'invalid_request', 'text'],
+    ['text that is too long', () => text({ text: 'x'.repeat(65_537) }), 400, 'invalid_request', 'text'],
+    ['text with U+0000', () => text({ text: 'a\u0000b' }), 400, 'invalid_request', 'text'],
+    ['half a surrogate pair', () => text({ text: 'a\ud800b' }), 400, 'invalid_request', 'text'],
+    ['an unknown field', () => text({ colour: 'red' }), 400, 'invalid_request', 'colour'],
+    ['media for a text', () => text({ media: { mediaId: MISSING.mediaId } }), 400, 'invalid_request', 'media'],
+    ['a caption for a text', () => text({ caption: 'c' }), 400, 'invalid_request', 'caption'],
+    ['an expiry in the past', () => text({ expiresAt: '2020-01-01T00:00:00Z' }), 400, 'invalid_request', 'expiresAt'],
+    ['an expiry in a year', () => text({ expiresAt: '2999-01-01T00:00:00Z' }), 400, 'invalid_request', 'expiresAt'],
+    ['a priority out of range', () => text({ priority: 10 }), 400, 'invalid_request', 'priority'],
+    ['metadata of objects', () => text({ metadata: { a: {} } }), 400, 'invalid_request', 'metadata.a'],
+    ['an unknown session', () => text({ session: 'nobody' }), 404, 'not_found'],
+    ['a quote of nothing', () => text({ quoted: MISSING.message }), 422, 'quoted_not_found', 'quoted'],
+    ['no media', () => image({}), 400, 'invalid_request', 'media'],
+    ['two media', () => image({ url: filesUrl, mediaId: MISSING.mediaId }), 400, 'invalid_request', 'media'],
+    ['media that is not there', () => image({ mediaId: MISSING.mediaId }), 404, 'not_found'],
+    ['base64 that is none', () => image({ base64: '***' }), 400, 'invalid_request', 'media.base64'],
+    ['a caption for a voice message', () => image({ url: filesUrl }, { type: 'voice', caption: 'c' }), 400, 'invalid_request', 'caption'],
+    ['an image that is text', () => image({ base64: 'aGVsbG8=' }), 422, 'media_type_mismatch', 'type'],
+    ['an image sent as video', () => image({ base64: GIF.toString('base64') }, { type: 'video' }), 422, 'media_type_mismatch', 'type'],
+    ['an image that is too large', () => image({ base64: Buffer.concat([GIF, Buffer.alloc(2_000)]).toString('base64') }), 413, 'media_too_large'],
+    ['a URL that is none', () => image({ url: 'file:///etc/passwd' }), 422, 'media_url_forbidden', 'media.url'],
+    ['a URL with credentials', () => image({ url: 'http://a:b@127.0.0.1/' }), 422, 'media_url_forbidden', 'media.url'],
+    ['a URL without a file', () => image({ url: `${filesUrl}/missing` }), 422, 'media_url_unreachable', 'media.url'],
+    ['a URL that nobody answers', () => image({ url: 'http://127.0.0.1:1/' }), 422, 'media_url_unreachable', 'media.url'],
+    ['a URL that breaks off', () => image({ url: `${filesUrl}/cut` }), 422, 'media_url_unreachable', 'media.url'],
+    ['a URL with too large a file', () => image({ url: `${filesUrl}/large` }), 413, 'media_too_large'],
+  ]; // prettier-ignore
+
+  it.each(CASES)('%s', async (_what, body, status, code, path) => {
+    const before = await traces();
+    const headers = { 'idempotency-key': 'the same for all' };
+    const problem = expectProblem(await tenant.client.post('/messages', body(), headers), status, code);
+    if (path) expect(problem.errors?.map((error) => error.path)).toContain(path);
+    expect(await traces()).toEqual(before);
+  });
+
+  it('broken JSON, another content type, no key, a wrong key, a key without the scope', async () => {
+    const before = await traces();
+    expectProblem(await tenant.client.request('POST', '/messages', '{"to":', json), 400, 'invalid_json');
+    const xml = { 'content-type': 'application/xml' };
+    expectProblem(
+      await tenant.client.request('POST', '/messages', '<a/>', xml),
+      415,
+      'unsupported_media_type',
+    );
+    const anonymous = { authorization: 'Bearer wg_test_wrong' };
+    expectProblem(await tenant.client.post('/messages', text(), anonymous), 401, 'unauthenticated');
+    const reader = await messaging.api.createKey(tenant.tenantId, { scopes: ['messages:read'] });
+    expectProblem(await reader.client.post('/messages', text()), 403, 'insufficient_scope');
+    const live = await messaging.api.createKey(tenant.tenantId, { mode: 'live' });
+    expectProblem(await live.client.post('/messages', text()), 403, 'wrong_key_mode');
+    const bound = await messaging.api.createKey(tenant.tenantId, { sessionIds: ['ses_other'] });
+    expectProblem(await bound.client.post('/messages', text()), 403, 'session_not_allowed');
+    expect(await traces()).toEqual(before);
+  });
+
+  it('a session that cannot send says so and what to do', async () => {
+    const { body: other } = await tenant.client.post<SessionBody>('/sessions');
+    const refused = await tenant.client.post('/messages', text({ session: other.id }));
+    expect(expectProblem(refused, 409, 'session_not_connected').detail).toMatch(/start it/);
+    expectProblem(
+      await tenant.client.post('/messages', text({ session: undefined })),
+      409,
+      'session_required',
+    );
+    await tenant.client.request('DELETE', `/sessions/${other.id}`);
+  });
+
+  const json = { 'content-type': 'application/json' };
+});
+
+describe('a daily cap', () => {
+  it('lets exactly as many in as it says, however many come at once, and keeps no key of the others', async () => {
+    const { tenant: capped, session: own } = await messaging.connect();
+    await messaging.node.become(own.id, interrupted());
+    await capped.client.request('PATCH', `/sessions/${own.id}`, { dailyMessageLimit: 20 });
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        capped.client.post(
+          '/messages',
+          { to: ALEX, type: 'text', text: 'Hi' },
+          { 'idempotency-key': `k${String(i)}` },
+        ),
+      ),
+    );
+    const accepted = answers.filter((answer) => answer.status === 202);
+    expect(accepted).toHaveLength(20);
+    const refused = answers.find((answer) => answer.status !== 202);
+    if (refused) expectProblem(refused, 429, 'daily_limit_reached');
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
+    const list = await capped.client.get<PageBody<MessageResource>>('/messages?limit=100');
+    expect(list.body.data).toHaveLength(20);
+    const [{ keys } = { keys: -1 }] = await messaging.api.database.workerSql((query) =>
+      query<{ keys: number }>(`SELECT count(*)::int AS keys FROM idempotency_keys WHERE tenant_id = $1`, [
+        capped.tenantId,
+      ]),
+    );
+    expect(keys).toBe(20);
+  });
+});
+
+describe('an Idempotency-Key', () => {
+  it('makes one message of fifty equal requests at once, and gives all the same answer', async () => {
+    const headers = { 'idempotency-key': 'fifty' };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => tenant.client.post<MessageResource>('/messages', text(), headers)),
+    );
+    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([202]));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer.body))).size).toBe(1);
+    expect(answers.filter((answer) => answer.headers.get('idempotent-replayed') === 'true')).toHaveLength(49);
+    expectProblem(
+      await tenant.client.post('/messages', text({ text: 'Ho' }), headers),
+      422,
+      'idempotency_key_reused',
+    );
+  });
+
+  it('fetches a file once and leaves nothing of what a repeated request brings', async () => {
+    const headers = { 'idempotency-key': 'a file' };
+    const body = image({ base64: GIF.toString('base64') });
+    const first = await tenant.client.post<MessageResource>('/messages', body, headers);
+    expect(first.status).toBe(202);
+    const before = await traces();
+    const form = () => {
+      const data = new FormData();
+      data.set('to', ALEX);
+      data.set('session', session.id);
+      data.set('file', new Blob([GIF]), 'pixel.gif');
+      return data;
+    };
+    const again = await tenant.client.post<MessageResource>('/messages', body, headers);
+    expect(again.body).toEqual(first.body);
+    expect(await traces()).toEqual(before);
+    const upload = await tenant.client.request<MessageResource>(
+      'POST',
+      '/messages/send-media',
+      form(),
+      headers,
+    );
+    expect(upload.status).toBe(202);
+    const after = await traces();
+    const repeated = await tenant.client.request<MessageResource>(
+      'POST',
+      '/messages/send-media',
+      form(),
+      headers,
+    );
+    expect(repeated.body).toEqual(upload.body);
+    expect(await traces()).toEqual(after);
+  });
+});
+
+describe('a dry run', () => {
+  it('says what would become of a message and changes nothing', async () => {
+    const before = await traces();
+    const answer = await tenant.client.post('/messages?dryRun=true', text());
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({ dryRun: true, to: { id: `${ALEX}@c.us` }, onWhatsApp: null });
+    expectProblem(
+      await tenant.client.post('/messages?dryRun=true', text({ to: '1' })),
+      422,
+      'invalid_recipient',
+    );
+    expect(await traces()).toEqual(before);
+  });
+});
+
+describe('the list', () => {
+  it('pages through everything newest first, and filters', async () => {
+    const { tenant: own, session: mine } = await messaging.connect();
+    await messaging.node.become(mine.id, interrupted());
+    const ids: string[] = [];
+    for (let i = 0; i < 7; i += 1) {
+      const to = i % 2 === 0 ? ALEX : '4915112345679';
+      ids.push(
+        (await own.client.post<MessageResource>('/messages', { to, type: 'text', text: 'Hi' })).body.id,
+      );
+    }
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const page = await own.client.get<PageBody<MessageResource>>(`/messages/list?limit=3${query}`);
+      seen.push(...page.body.data.map((message) => message.id));
+      cursor = page.body.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual([...ids].reverse());
+    const count = async (query: string) =>
+      (await own.client.get<PageBody<MessageResource>>(`/messages?${query}`)).body.data.length;
+    expect(await count(`chat=${ALEX}`)).toBe(4);
+    expect(await count(`chat=%2B${ALEX}`)).toBe(4);
+    expect(await count('direction=in')).toBe(0);
+    expect(await count('status=queued&type=text')).toBe(7);
+    expect(await count(`session=${mine.name}`)).toBe(7);
+    expect(await count('to=2020-01-01T00:00:00Z')).toBe(0);
+    expect(await count('from=2020-01-01T00:00:00Z')).toBe(7);
+    expectProblem(await own.client.get('/messages?cursor=abc'), 400, 'invalid_cursor');
+    expectProblem(await own.client.get('/messages?colour=red'), 400, 'invalid_request');
+    expectProblem(await own.client.get('/messages?limit=101'), 400, 'invalid_request');
+  });
+});

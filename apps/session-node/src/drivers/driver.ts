@@ -49,6 +49,8 @@ export interface DriverListener {
   onLinkHint(): void;
   /** There is something to collect. A hint; it may be missing or repeated. */
   onActivity(): void;
+  /** The page was loaded anew, and may have taken messages in before it could signal them. */
+  onReloaded(): void;
   /** The phone removed this login. */
   onUnlinked(): void;
   /** The page or browser died; told at most once per driver. `error` may be anything, also a string. */

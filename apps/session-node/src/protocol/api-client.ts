@@ -16,7 +16,7 @@ const EVENTS_TIMEOUT_MS = 15_000;
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 
 /** The api answered, and will answer the same to the same request. */
-class ApiRefusal extends AppError {
+export class ApiRefusal extends AppError {
   constructor(status: number) {
     super('invalid_request', `the api refused the request with status ${status}`);
   }

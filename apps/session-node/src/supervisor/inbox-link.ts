@@ -38,11 +38,14 @@ export class InboxLink {
   }
 
   /** Pumps from this driver. @returns false when it already does */
-  connect(driver: Driver, onError: (error: unknown) => void): boolean {
+  connect(driver: Driver): boolean {
     if (this.source === driver) return false;
     this.disconnect();
     this.source = driver;
-    this.open(driver, onError).catch(onError);
+    this.open(driver).catch((error: unknown) => {
+      this.log.error({ err: error }, 'the inbound cursor cannot be read');
+      this.source = undefined;
+    });
     return true;
   }
 
@@ -55,6 +58,11 @@ export class InboxLink {
 
   poke(): void {
     this.pump?.poke();
+  }
+
+  /** Reads the page's whole store beyond the cursor. */
+  sweep(): void {
+    this.pump?.sweepSoon();
   }
 
   /** Does something with the page when this driver has run for a while. */
@@ -77,7 +85,7 @@ export class InboxLink {
     this.cursor = undefined;
   }
 
-  private async open(driver: Driver, onError: (error: unknown) => void): Promise<void> {
+  private async open(driver: Driver): Promise<void> {
     this.begin();
     const cursor = await this.cursor;
     if (!cursor || this.source !== driver) return;
@@ -87,7 +95,6 @@ export class InboxLink {
       cursor,
       sink,
       clock,
-      onError,
       log: this.log,
       address: this.address,
       sweepIntervalMs: settings.sweepIntervalMs,

@@ -14,12 +14,11 @@ export interface InboxPumpOptions {
   log: Logger;
   onFact: (fact: InboxFact) => void;
   onKeyless: (events: string[]) => void;
-  /** The page did not answer, or answered nonsense. */
-  onError: (error: unknown) => void;
   sweepIntervalMs: number;
 }
 
 const DRAIN_LIMIT = 200;
+const RETRY_MS = 1_000;
 const SWEEP_BATCH = 20;
 const DIRECTORY_BATCH = 500;
 const DIRECTORY_INTERVAL_MS = 600_000;
@@ -34,6 +33,7 @@ const OVERLAP_SECONDS = 600;
 export class InboxPump {
   private readonly stopping = new AbortController();
   private timer: NodeJS.Timeout | undefined;
+  private retry: NodeJS.Timeout | undefined;
   private wanted = { drain: false, sweep: false };
   private working = false;
   private directorySent = '';
@@ -53,8 +53,14 @@ export class InboxPump {
     this.request('drain');
   }
 
+  /** The page may have more than it signalled. */
+  sweepSoon(): void {
+    this.request('sweep');
+  }
+
   stop(): void {
     clearInterval(this.timer);
+    clearTimeout(this.retry);
     this.stopping.abort();
   }
 
@@ -63,12 +69,24 @@ export class InboxPump {
     if (this.working || this.stopping.signal.aborted) return;
     this.working = true;
     this.work()
-      .catch((error: unknown) => {
-        if (!this.stopping.signal.aborted) this.options.onError(error);
-      })
+      .catch((error: unknown) => this.retryLater(error))
       .finally(() => {
         this.working = false;
       });
+  }
+
+  /**
+   * A page that is loaded anew, or dead, fails calls; which of the two is for the probes to find out. What was
+   * drained and lost on the way still stands in the page's store, so a sweep follows.
+   */
+  private retryLater(error: unknown): void {
+    if (this.stopping.signal.aborted) return;
+    this.options.log.warn({ err: error }, 'the inbox could not be read; trying again');
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => {
+      this.request('drain');
+      this.request('sweep');
+    }, RETRY_MS);
   }
 
   private async work(): Promise<void> {

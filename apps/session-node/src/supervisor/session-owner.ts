@@ -1,4 +1,4 @@
-import type { NodeResponse, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
+import type { NodeResponse, SessionAddress, SessionMode, SessionSnapshot, SessionState } from '#contracts';
 import { AppError } from '#kernel';
 import type { Logger } from 'pino';
 import type { Driver } from '../drivers/driver.js';
@@ -199,35 +199,33 @@ export class SessionOwner {
       onLaunching: () => this.board.apply({ kind: 'launching' }),
       onQr: (qr) => this.showQr(qr),
       onActivity: () => this.inbox.poke(),
+      onReloaded: () => this.inbox.sweep(),
       onProbeFailed: (ms) => this.vitals.probed(this.context.clock.now(), false, ms),
       onProbe: (report, ms) => {
         this.vitals.probed(this.context.clock.now(), true, ms);
         this.vitals.report = report;
+        const { state } = this.board.status;
         this.board.learn(report);
-        this.followState();
+        if (this.run && !this.run.ended) this.followState(this.run, state);
       },
     };
   }
 
-  /** What a new state asks of the run: other deadlines, the inbox, or its end. */
-  private followState(): void {
-    const { run } = this;
-    const { status } = this.board;
-    const { settings } = this.context;
-    if (!run || run.ended) return;
-    if (status.state === 'connected') {
+  /** What a state asks of the run: other deadlines, the inbox, or its end. */
+  private followState(run: SessionRun, before: SessionState): void {
+    const { state } = this.board.status;
+    const driver = run.activeDriver;
+    if (state === 'connected' && driver) {
       run.expect(undefined, { cause: 'requested' });
       this.desk.qr.clear();
-      const driver = run.activeDriver;
-      if (driver && this.inbox.connect(driver, (error) => run.onGone('fault', error)))
-        this.whenConnected(driver);
-    } else if (status.state === 'connecting') {
-      if (this.desk.qr.current) {
-        this.desk.qr.clear();
-        run.expect(settings.startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });
-      }
-    } else if (isResting(status.state)) {
-      run.stop(status.state === 'logged_out' ? { cause: 'unlinked' } : { cause: 'rest' });
+      if (this.inbox.connect(driver)) this.whenConnected(driver);
+      else if (before !== 'connected') this.inbox.sweep();
+    } else if (state === 'connecting' && before !== 'connecting') {
+      this.desk.qr.clear();
+      const { startTimeoutMs } = this.context.settings;
+      run.expect(startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });
+    } else if (isResting(state)) {
+      run.stop({ cause: state === 'logged_out' ? 'unlinked' : 'rest' });
     }
   }
 

@@ -19,6 +19,7 @@ export interface RunListener {
   onProbe(report: ProbeReport, ms: number): void;
   onProbeFailed(ms: number): void;
   onActivity(): void;
+  onReloaded(): void;
 }
 
 const CONNECTING_PROBE_MS = 1_000;
@@ -104,6 +105,10 @@ export class SessionRun implements DriverListener {
 
   onActivity(): void {
     if (!this.end) this.listener.onActivity();
+  }
+
+  onReloaded(): void {
+    if (!this.end) this.listener.onReloaded();
   }
 
   onUnlinked(): void {

@@ -171,7 +171,10 @@ export class WebjsDriver extends Driver {
       },
       {
         script: pageScript,
-        onAttached: () => this.listener.onLinkHint(),
+        onAttached: () => {
+          this.listener.onReloaded();
+          this.listener.onLinkHint();
+        },
         onFault: (error) => this.lose('fault', error),
       },
     );

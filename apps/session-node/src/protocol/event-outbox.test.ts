@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { NodeFact, SessionAddress } from '#contracts';
+import { newId } from '#kernel';
+import { createLogger } from '#runtime';
+import { FakeApi } from '../../test/support/fake-api.js';
+import { waitFor } from '../../../../test/support/index.js';
+import { ApiClient, ApiRefusal } from './api-client.js';
+import { EventOutbox, type OutboxOptions } from './event-outbox.js';
+
+const SECRET = 's'.repeat(32);
+const tenantId = newId('tnt');
+const addressOf = (): SessionAddress => ({ tenantId, sessionId: newId('ses'), epoch: 1 });
+
+function ackFact(count: number): NodeFact {
+  const waMessageId = `3EB0${String(count).padStart(18, '0')}`;
+  const chatId = '4915112345678@c.us';
+  const at = new Date().toISOString();
+  return { kind: 'message.ack', waKey: `true_${chatId}_${waMessageId}`, waMessageId, chatId, ack: 1, at };
+}
+
+describe('EventOutbox', () => {
+  let close: () => Promise<void> = () => Promise.resolve();
+  afterEach(() => close());
+
+  async function start(options: Partial<OutboxOptions> = {}): Promise<{ api: FakeApi; outbox: EventOutbox }> {
+    const api = new FakeApi(SECRET);
+    const client = new ApiClient(await api.start(), SECRET);
+    const outbox = new EventOutbox({
+      nodeName: 'node-1',
+      post: (batch) => client.postEvents(batch),
+      onStale: () => undefined,
+      log: createLogger('test', 'silent'),
+      ...options,
+    });
+    outbox.start();
+    close = async () => {
+      await outbox.stop(0);
+      await api.stop();
+    };
+    return { api, outbox };
+  }
+
+  const received = (api: FakeApi, address: SessionAddress): string[] =>
+    api.factsOf('message.ack', address.sessionId).map(({ waMessageId }) => waMessageId);
+
+  it('delivers each session in order, over an outage, and says when all was taken', async () => {
+    const { api, outbox } = await start();
+    const addresses = [addressOf(), addressOf(), addressOf()];
+    api.isUp = false;
+    const facts = Array.from({ length: 700 }, (_, count) => ackFact(count));
+    for (const fact of facts) for (const address of addresses) outbox.push(address, fact);
+    const taken = new Promise<void>((resolve) => outbox.whenTaken(addresses[0]?.sessionId ?? '', resolve));
+    await waitFor(() => outbox.totalPending === 2_100, { what: 'events to wait' });
+    api.isUp = true;
+    outbox.retryNow();
+    await taken;
+    await waitFor(() => outbox.totalPending === 0, { what: 'all to be taken' });
+    const expected = facts.map((fact) => (fact.kind === 'message.ack' ? fact.waMessageId : ''));
+    for (const address of addresses) expect(received(api, address)).toEqual(expected);
+  });
+
+  it('holds back a session that is full, and only that one', async () => {
+    const { api, outbox } = await start({ maxPerSession: 3 });
+    const [full, other] = [addressOf(), addressOf()];
+    api.isUp = false;
+    for (let count = 0; count < 3; count += 1) outbox.push(full, ackFact(count));
+    let hasRoom = false;
+    const room = outbox.room(full.sessionId, new AbortController().signal).then(() => {
+      hasRoom = true;
+    });
+    await outbox.room(other.sessionId, new AbortController().signal);
+    expect(hasRoom).toBe(false);
+    await outbox.room(full.sessionId, AbortSignal.abort());
+    api.isUp = true;
+    outbox.retryNow();
+    await room;
+    expect(outbox.pending(full.sessionId)).toBe(0);
+  });
+
+  it('drops the one event that the api refuses, and delivers all others', async () => {
+    const bad = ackFact(77);
+    const seen: string[] = [];
+    const { outbox } = await start({
+      post: ({ events }) => {
+        if (events.some(({ fact }) => fact.kind === 'message.ack' && fact.waKey === waKeyOf(bad))) {
+          return Promise.reject(new ApiRefusal(422));
+        }
+        for (const { fact } of events) seen.push(waKeyOf(fact));
+        return Promise.resolve({ staleSessions: [] });
+      },
+    });
+    const address = addressOf();
+    const facts = Array.from({ length: 200 }, (_, count) => ackFact(count));
+    for (const fact of facts) outbox.push(address, fact);
+    await waitFor(() => outbox.totalPending === 0, { what: 'all to be settled' });
+    expect(outbox.refusedEvents).toBe(1);
+    expect(seen).toEqual(facts.map(waKeyOf).filter((key) => key !== waKeyOf(bad)));
+  });
+
+  it('passes on which sessions another epoch owns', async () => {
+    const stale: string[] = [];
+    const { api, outbox } = await start({ onStale: (ids) => stale.push(...ids) });
+    const address = addressOf();
+    api.staleSessions = [address.sessionId];
+    outbox.push(address, ackFact(1));
+    await waitFor(() => stale.length > 0, { what: 'the answer' });
+    expect(stale).toEqual([address.sessionId]);
+  });
+});
+
+function waKeyOf(fact: NodeFact): string {
+  return fact.kind === 'message.ack' ? fact.waKey : '';
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { InboxFact } from '../drivers/driver.js';
+import { InboxCursor } from './inbox-cursor.js';
+
+const CHAT = '4915112345678@c.us';
+
+function messageFact(
+  id: string,
+  changes: { fromMe?: boolean; ack?: number | null; type?: 'undecryptable' } = {},
+): InboxFact {
+  const { fromMe = false, ack = null, type } = changes;
+  const person = { id: CHAT, phone: '4915112345678', lid: null, name: null };
+  return {
+    kind: 'message.upsert',
+    message: {
+      waKey: `${String(fromMe)}_${CHAT}_${id}`,
+      waMessageId: id,
+      fromMe,
+      chat: { ...person, kind: 'person' },
+      author: person,
+      timestamp: new Date(1_000_000).toISOString(),
+      content: type ? { type } : { type: 'text', text: 'hello' },
+      quotedWaMessageId: null,
+      ack,
+      origin: 'live',
+    },
+  };
+}
+
+function ackFact(id: string, ack: number): InboxFact {
+  const at = new Date().toISOString();
+  return { kind: 'message.ack', waKey: `true_${CHAT}_${id}`, waMessageId: id, chatId: CHAT, ack, at };
+}
+
+describe('InboxCursor', () => {
+  let folder: string;
+  const load = (baseline = 500): Promise<InboxCursor> =>
+    InboxCursor.load(join(folder, 'cursor.json'), baseline, (error) => {
+      throw error;
+    });
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wagate-cursor-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('remembers how far each chat was taken, over restarts, and never goes back', async () => {
+    const cursor = await load();
+    expect(cursor.since([CHAT], 100)).toEqual({ sinceSeconds: 500 });
+    cursor.advance(CHAT, 1_000);
+    cursor.advance(CHAT, 900);
+    await cursor.flush();
+    const again = await load(5_000);
+    expect(again.since([CHAT], 100)).toEqual({ sinceSeconds: 900, known: 1_000 });
+    expect(again.since(['x@lid', CHAT], 5_000)).toEqual({ sinceSeconds: 500, known: 1_000 });
+    expect(again.since(['other@c.us'], 100)).toEqual({ sinceSeconds: 500 });
+  });
+
+  it('begins anew when the file is damaged', async () => {
+    await writeFile(join(folder, 'cursor.json'), '{"version":1,');
+    expect((await load(700)).since([CHAT], 100)).toEqual({ sinceSeconds: 700 });
+    expect(JSON.parse(await readFile(join(folder, 'cursor.json'), 'utf8'))).toMatchObject({ baseline: 700 });
+  });
+
+  it('tells news from what was reported', async () => {
+    const cursor = await load();
+    expect(cursor.isNews(messageFact('A'))).toBe(true);
+    expect(cursor.isNews(messageFact('A'))).toBe(false);
+    expect(cursor.isNews(messageFact('B', { type: 'undecryptable' }))).toBe(true);
+    expect(cursor.isNews(messageFact('B'))).toBe(true);
+    expect(cursor.isNews(messageFact('C', { fromMe: true, ack: 0 }))).toBe(true);
+    expect(cursor.isNews(ackFact('C', 1))).toBe(true);
+    expect(cursor.isNews(ackFact('C', 1))).toBe(false);
+    expect(cursor.isNews(messageFact('C', { fromMe: true, ack: 1 }))).toBe(false);
+    expect(cursor.isNews(messageFact('C', { fromMe: true, ack: 2 }))).toBe(true);
+    expect(cursor.isNews(ackFact('C', -1))).toBe(true);
+  });
+
+  it('follows own messages until their ack is final', async () => {
+    const cursor = await load();
+    for (const id of ['A', 'B', 'C']) cursor.trackAck(messageFact(id, { fromMe: true, ack: 0 }));
+    cursor.trackAck(messageFact('D'));
+    cursor.trackAck(ackFact('A', 1));
+    cursor.trackAck(ackFact('B', 3));
+    cursor.trackAck(ackFact('C', -1));
+    await cursor.flush();
+    const again = await load();
+    expect(again.openKeys(1_000)).toEqual([`true_${CHAT}_A`]);
+    expect(again.openKeys(1_000 + 8 * 86_400)).toEqual([]);
+  });
+});

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -16,6 +16,8 @@ export interface AdapterOptions {
 
 /** Largest JSON body; larger things travel as multipart, with their own limits. */
 export const JSON_LIMIT_BYTES = 1024 * 1024;
+/** How often, while closing, connections are looked at. */
+const IDLE_CHECK_MS = 50;
 const SANE_REQUEST_ID = /^[\w.-]{1,128}$/;
 
 /**
@@ -76,6 +78,18 @@ export class ApiAdapter extends FastifyAdapter {
           : new AppError('not_found', 'there is nothing at this path');
       answerProblem(error, request, reply, this.errorLogger);
     });
+  }
+
+  /** Closing waits for running requests; their connections are let go as they become idle, not when they time out. */
+  override async close(): Promise<undefined> {
+    const server = this.getHttpServer<Server>();
+    const timer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+    try {
+      await super.close();
+    } finally {
+      clearInterval(timer);
+    }
+    return undefined;
   }
 
   /** Replaces Fastify's and Nest's body parsers: one content type, and an empty body is no body. */

@@ -32,6 +32,7 @@ export interface SessionNode {
 }
 
 const OUTBOX_STOP_MS = 3_000;
+const COMMANDS_DRAIN_MS = 5_000;
 const STALE_HEARTBEAT_MS = 30_000;
 const CLOCK = new SystemClock();
 
@@ -76,8 +77,8 @@ export async function startSessionNode(config: SessionNodeConfig, log: Logger): 
   log.info({ port: server.port, capacity: config.MAX_SESSIONS, sandbox }, 'session-node is up');
   const close = async (): Promise<void> => {
     await heartbeats.stop();
+    await sessions.close(COMMANDS_DRAIN_MS);
     await server.close();
-    await sessions.close();
     await outbox.stop(OUTBOX_STOP_MS);
     await profiles.release();
     guard.remove();

@@ -37,7 +37,7 @@ export class CommandDispatcher {
    * @throws AppError
    */
   async dispatch(name: string, body: unknown): Promise<unknown> {
-    if (!isCommand(name)) throw new AppError('not_found', 'No such command');
+    if (!isCommand(name)) throw new AppError('not_found', 'No such command', { outcome: 'not_sent' });
     return this.run(name, body);
   }
 

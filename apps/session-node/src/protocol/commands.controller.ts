@@ -18,7 +18,9 @@ export class CommandsController {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const signed = { method: 'POST', path: request.url, body };
     if (!this.verifier.verify(signed, request.headers)) {
-      throw new AppError('unauthenticated', 'The request is not signed, or its signature is not valid');
+      throw new AppError('unauthenticated', 'The request is not signed, or its signature is not valid', {
+        outcome: 'not_sent',
+      });
     }
     return this.dispatcher.dispatch(name, parseJson(body));
   }

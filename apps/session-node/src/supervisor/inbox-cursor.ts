@@ -16,7 +16,8 @@ type CursorFile = z.infer<typeof cursorSchema>;
 const FINAL_ACK = 3;
 const OPEN_MAX = 2_000;
 const OPEN_MAX_AGE_SECONDS = 7 * 86_400;
-const SEEN_MAX = 5_000;
+/** More than what an overlap of a busy session holds. */
+const SEEN_MAX = 50_000;
 const SAVE_DELAY_MS = 500;
 
 /**

@@ -114,6 +114,7 @@ export class InboxPump {
 
   private async sweep(): Promise<void> {
     const { inbox, cursor, clock } = this.options;
+    await this.drain();
     const nowSeconds = Math.floor(clock.now().getTime() / 1000);
     const heads = await inbox.chatHeads();
     const wishes = heads.map((head) => this.wishOf(head, nowSeconds)).filter((wish) => wish !== undefined);

@@ -70,7 +70,8 @@ export class SessionOwner {
     });
     const record = await this.remembered;
     const owned = record ?? this.current;
-    if (owned.tenantId !== address.tenantId) throw new AppError('not_found', 'No such session');
+    if (owned.tenantId !== address.tenantId)
+      throw new AppError('not_found', 'No such session', { outcome: 'not_sent' });
     if (address.epoch < Math.max(this.current.epoch, record?.epoch ?? 0)) {
       throw new AppError('stale_epoch', 'A later epoch owns this session', { outcome: 'not_sent' });
     }

@@ -11,6 +11,8 @@ interface Place {
   lane: Promise<unknown>;
   /** When a command last named this session; a heartbeat answer from before it is out of date. */
   touchedMs: number;
+  /** False once the api no longer names this session: it is another node's. Its sends stay provable. */
+  isOurs: boolean;
 }
 
 /** The sessions of this node: finds their owners, keeps the epoch fence and the capacity. */
@@ -18,6 +20,7 @@ export class SessionRegistry {
   private readonly places = new Map<string, Place>();
   /** Which session the running code works for: failures that nobody awaited are traced back by it. */
   private readonly scope = new AsyncLocalStorage<string>();
+  private readonly running = new Set<Promise<unknown>>();
   private closing = false;
 
   constructor(
@@ -29,12 +32,11 @@ export class SessionRegistry {
     return [...this.places.values()].filter(({ owner }) => owner.isActive).length;
   }
 
+  /** The sessions placed on this node. */
   list(): { address: SessionAddress; snapshot: SessionSnapshot; owner: SessionOwner }[] {
-    return [...this.places.values()].map(({ owner }) => ({
-      owner,
-      address: owner.address,
-      snapshot: owner.snapshot(),
-    }));
+    return [...this.places.values()]
+      .filter(({ owner, isOurs }) => isOurs || owner.isActive)
+      .map(({ owner }) => ({ owner, address: owner.address, snapshot: owner.snapshot() }));
   }
 
   /**
@@ -44,6 +46,7 @@ export class SessionRegistry {
   async command<T>(address: SessionAddress, work: (owner: SessionOwner) => Promise<T> | T): Promise<T> {
     const place = await this.placeOf(address);
     place.touchedMs = this.context.clock.monotonicMs();
+    place.isOurs = true;
     const task = place.lane.then(() => this.scope.run(address.sessionId, () => work(place.owner)));
     place.lane = task.catch(() => undefined);
     return task;
@@ -52,12 +55,17 @@ export class SessionRegistry {
   /** Runs work that does not change the session's life (sends, downloads) at once, beside others. */
   async use<T>(address: SessionAddress, work: (owner: SessionOwner) => Promise<T> | T): Promise<T> {
     const { owner } = await this.placeOf(address);
-    return this.scope.run(address.sessionId, () => work(owner));
+    const task = this.scope.run(address.sessionId, async () => work(owner));
+    this.running.add(task);
+    try {
+      return await task;
+    } finally {
+      this.running.delete(task);
+    }
   }
 
   /** @throws AppError `capacity_exhausted` */
   async start(owner: SessionOwner, mode: SessionMode): Promise<void> {
-    if (this.closing) throw new AppError('service_unavailable', 'The node is shutting down');
     if (!owner.isActive && this.activeCount >= this.capacity) {
       throw new AppError('capacity_exhausted', `This node runs at most ${this.capacity} sessions`);
     }
@@ -77,10 +85,9 @@ export class SessionRegistry {
   reconcile(answer: HeartbeatAnswer, askedMs: number): void {
     const named = new Map(answer.sessions.map((entry) => [entry.sessionId, entry]));
     for (const [sessionId, place] of this.places) {
-      const isFresh = place.touchedMs >= askedMs;
-      if (!named.has(sessionId) && !isFresh && place.owner.isActive) {
-        this.inBackground(place.owner.address, (owner) => owner.stop());
-      }
+      if (place.touchedMs >= askedMs) continue;
+      place.isOurs = named.has(sessionId);
+      if (!place.isOurs && place.owner.isActive) this.stopInBackground(place);
     }
     for (const { mode, running, ...address } of answer.sessions) {
       const place = this.places.get(address.sessionId);
@@ -88,7 +95,7 @@ export class SessionRegistry {
       if (running && this.mayStart(place, address)) {
         this.inBackground(address, (owner) => this.start(owner, mode));
       } else if (!running && place?.owner.isActive) {
-        this.inBackground(address, (owner) => owner.stop());
+        this.stopInBackground(place);
       }
     }
   }
@@ -97,7 +104,7 @@ export class SessionRegistry {
   closeStale(sessionIds: string[]): void {
     for (const sessionId of sessionIds) {
       const place = this.places.get(sessionId);
-      if (place?.owner.isActive) this.inBackground(place.owner.address, (owner) => owner.stop());
+      if (place?.owner.isActive) this.stopInBackground(place);
     }
   }
 
@@ -109,9 +116,11 @@ export class SessionRegistry {
     return place !== undefined;
   }
 
-  /** Stops every session; resolves when no browser is left. */
-  async close(): Promise<void> {
+  /** Takes no more commands, lets those that run end for up to `drainMs`, then stops every session. */
+  async close(drainMs: number): Promise<void> {
     this.closing = true;
+    const ended = Promise.allSettled([...this.running]);
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, drainMs).unref())]);
     await Promise.all([...this.places.values()].map(({ owner }) => owner.suspend()));
   }
 
@@ -121,6 +130,10 @@ export class SessionRegistry {
     const { state, reason } = place.owner.snapshot();
     const restsByRequest = state === 'stopped' && reason !== 'link_expired';
     return address.epoch > place.owner.address.epoch || (isResting(state) && restsByRequest);
+  }
+
+  private stopInBackground({ owner }: Place): void {
+    this.inBackground(owner.address, (known) => known.stop());
   }
 
   private inBackground(address: SessionAddress, work: (owner: SessionOwner) => Promise<void> | void): void {
@@ -133,6 +146,9 @@ export class SessionRegistry {
   }
 
   private async placeOf(address: SessionAddress): Promise<Place> {
+    if (this.closing) {
+      throw new AppError('service_unavailable', 'The node is shutting down', { outcome: 'not_sent' });
+    }
     const known = this.places.get(address.sessionId) ?? this.addPlace(address);
     await known.owner.adopt(address);
     return known;
@@ -141,7 +157,7 @@ export class SessionRegistry {
   private addPlace(address: SessionAddress): Place {
     const folder = this.context.profiles.folderOf(address.sessionId);
     const owner = this.scope.run(address.sessionId, () => new SessionOwner(this.context, folder, address));
-    const place = { owner, lane: Promise.resolve(), touchedMs: 0 };
+    const place = { owner, lane: Promise.resolve(), touchedMs: 0, isOurs: true };
     this.places.set(address.sessionId, place);
     return place;
   }

@@ -12,6 +12,22 @@ const DESCRIPTION = `A self-hosted WhatsApp gateway: link a number by QR code, s
 
 wagate is not affiliated with WhatsApp or Meta.`;
 
+/** In the order in which a newcomer needs them. */
+const TAGS = [
+  ['Sessions', 'WhatsApp Web logins: create, link by QR code, watch'],
+  ['Messages', 'Send, list, follow'],
+  ['Media', 'Files that were received or are to be sent'],
+  ['Chats', 'Conversations of a session'],
+  ['Contacts', 'People a session knows'],
+  ['Account', 'Limits and usage of the tenant'],
+  ['API keys', 'Create, rotate, revoke'],
+  ['Tenants', 'For the operator of this installation'],
+  ['Operations', 'For monitoring'],
+] as const;
+
+/** Missing in the page that @nestjs/swagger serves; without it a phone shows the page as a wide screen would. */
+const VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">';
+
 /** The OpenAPI document of everything the app routes. */
 export function buildOpenApi(app: NestFastifyApplication, publicUrl?: string): OpenAPIObject {
   const settings = new DocumentBuilder()
@@ -22,9 +38,9 @@ export function buildOpenApi(app: NestFastifyApplication, publicUrl?: string): O
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addSecurity('apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' })
-    .addServer(publicUrl ?? '/')
-    .build();
-  const raw = inlineRoots(SwaggerModule.createDocument(app, settings, { operationIdFactory }));
+    .addServer(publicUrl ?? '/');
+  for (const [name, description] of TAGS) settings.addTag(name, description);
+  const raw = inlineRoots(SwaggerModule.createDocument(app, settings.build(), { operationIdFactory }));
   return completeDocument(nameSchemas(cleanupOpenApiDoc(raw)));
 }
 
@@ -35,6 +51,11 @@ function operationIdFactory(controller: string, method: string): string {
 
 /** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */
 export function serveOpenApi(app: NestFastifyApplication, config: Pick<ApiConfig, 'PUBLIC_URL'>): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onSend', (request, _reply, payload, done) => {
+    const isPage = request.routeOptions.url?.startsWith('/docs') && typeof payload === 'string';
+    done(null, isPage ? payload.replace('<meta charset="UTF-8">', `$&${VIEWPORT}`) : payload);
+  });
   SwaggerModule.setup('docs', app, () => buildOpenApi(app, config.PUBLIC_URL), {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'],

@@ -64,6 +64,7 @@ describe('the documentation', () => {
     expect(page.status).toBe(200);
     expect(page.text).toContain('wagate API');
     expect(page.text).toContain('@media (max-width: 640px)');
+    expect(page.text).toContain('<meta name="viewport" content="width=device-width');
     const document = await get('/openapi.json');
     expect(document.status).toBe(200);
     expect(JSON.parse(document.text)).toMatchObject({ openapi: '3.1.0', info: { title: 'wagate' } });

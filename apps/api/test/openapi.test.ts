@@ -33,6 +33,7 @@ interface Operation {
 }
 
 interface Document {
+  tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 }

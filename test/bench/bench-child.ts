@@ -55,7 +55,8 @@ export class BenchChild {
   }
 
   send(message: object): void {
-    this.child.send(message);
+    // A channel that closed meanwhile is told by the wait for the answer.
+    this.child.send(message, () => undefined);
   }
 
   /** Lets it end by itself (it sees its channel close), and kills it when it does not. */

@@ -22,11 +22,17 @@ const BENCHES: Record<string, Bench> = {
   fifty: { measure: fiftyBench, limitMinutes: 40, onlyWhenNamed: true },
 };
 
-let current: BenchRun | undefined;
+class Interrupted extends Error {}
+
+/** Rejects at the first Ctrl-C or SIGTERM. */
+const interrupted = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => reject(new Interrupted(signal)));
+  }
+});
 
 async function measure(name: string, { measure: work, limitMinutes }: Bench): Promise<BenchReport> {
   const run = new BenchRun(name);
-  current = run;
   const before = load();
   const startedAt = new Date();
   let timer: NodeJS.Timeout | undefined;
@@ -35,12 +41,14 @@ async function measure(name: string, { measure: work, limitMinutes }: Bench): Pr
       reject(new Error(`${name} took longer than ${String(limitMinutes)} minutes`));
     }, limitMinutes * 60_000);
   });
+  const working = work(run);
+  // Once it is given up, what it was doing fails in its own way, which is of no interest.
+  working.catch(() => undefined);
   try {
-    await Promise.race([work(run), tooLong]);
+    await Promise.race([working, tooLong, interrupted]);
   } finally {
     clearTimeout(timer);
     await run.close();
-    current = undefined;
   }
   return {
     bench: name,
@@ -63,20 +71,27 @@ function chosen(names: string[]): string[] {
   return names.length > 0 ? names : Object.keys(BENCHES).filter((name) => !BENCHES[name]?.onlyWhenNamed);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void (current?.close() ?? Promise.resolve()).then(() => process.exit(130));
-  });
+async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  const isJson = args.includes('--json');
+  const names = chosen(args.filter((arg) => arg !== '--json'));
+  const reports: BenchReport[] = [];
+  if (!isJson) process.stdout.write(`${machine()}\n\n`);
+  for (const name of names) {
+    const report = await measure(name, BENCHES[name] as Bench);
+    reports.push(report);
+    if (!isJson) process.stdout.write(`${toTable(report)}\n`);
+  }
+  if (isJson) process.stdout.write(`${JSON.stringify({ machine: machine(), benches: reports }, null, 2)}\n`);
 }
 
-const args = process.argv.slice(2);
-const isJson = args.includes('--json');
-const reports: BenchReport[] = [];
-if (!isJson) process.stdout.write(`${machine()}\n\n`);
-for (const name of chosen(args.filter((arg) => arg !== '--json'))) {
-  const report = await measure(name, BENCHES[name] as Bench);
-  reports.push(report);
-  if (!isJson) process.stdout.write(`${toTable(report)}\n`);
-}
-if (isJson) process.stdout.write(`${JSON.stringify({ machine: machine(), benches: reports }, null, 2)}\n`);
-process.exit(0);
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    if (error instanceof Interrupted) process.exit(130);
+    process.stderr.write(
+      `bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exit(1);
+  },
+);

@@ -63,7 +63,11 @@ async function readParts(
     for await (const part of request.parts({ limits })) {
       if (part.type === 'file') {
         if (part.fieldname !== 'file') throw invalid('must have its file in the part "file"');
-        await onFile({ stream: part.file, filename: part.filename || null, mimeType: part.mimetype || null });
+        await onFile({
+          stream: part.file,
+          filename: plainName(part.filename),
+          mimeType: part.mimetype || null,
+        });
       } else if (typeof part.value !== 'string' || part.valueTruncated) {
         throw invalid(`has a field "${part.fieldname.slice(0, 50)}" that is too long`);
       } else if (Object.hasOwn(raw, part.fieldname)) {
@@ -73,6 +77,11 @@ async function readParts(
   } catch (error) {
     throw isOurs(error) ? error : invalid('is broken or ended early', error);
   }
+}
+
+/** Browsers escape three characters of a name (html.spec.whatwg.org, "multipart/form-data encoding algorithm"). */
+function plainName(filename: string | undefined): string | null {
+  return filename ? filename.replace(/%22/g, '"').replace(/%0[AD]/gi, ' ') : null;
 }
 
 /** What the file's way into the store threw stays what it is; what the parser or the connection threw is the form's. */

@@ -43,6 +43,29 @@ function writeExample(processes) {
   return `${[head, ...sections].join('\n\n')}\n`;
 }
 
+/** What `npm start` reads for itself; everything else of its environment goes on to the processes. */
+const LAUNCHER_ROWS = [
+  ['PORT', '3000', 'Port of the api'],
+  ['HOST', '127.0.0.1', 'Address the api listens on'],
+  ['SESSION_NODE_PORT', '3100', 'Port of the session-node, on this machine only'],
+  ['SIMULATOR_PORT', '3400', 'Port of the simulator, on this machine only'],
+  ['SIMULATOR_PAGE_PORT', 'any free one', "Port of the simulator's page"],
+  ['S3_PORT', '3900', 'Port of the embedded S3 server'],
+  ['POSTGRES_PORT', 'any free one', 'Port of the embedded Postgres'],
+  ['WAGATE_DIR', '.wagate', 'Folder of the data, the logins and the secrets'],
+  ['CHROME_PATH', 'found or installed', 'The browser'],
+  ['CHROME_NO_SANDBOX', 'true as root, else false', "Whether the browser runs without Chromium's sandbox"],
+];
+
+function launcherSection() {
+  const rows = LAUNCHER_ROWS.map(([name, initial, meaning]) => `| \`${name}\` | ${initial} | ${meaning} |`);
+  const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
+  const intro =
+    '`npm start` configures all processes itself, with secrets of its own in `.wagate/`. A default port that is taken ' +
+    'is replaced by the next free one, and it says so; a port that was asked for is not.';
+  return `## npm start\n\n${intro}\n\n${table}`;
+}
+
 const escapeCell = (text) => text.replaceAll('|', '\\|');
 
 function writeDocument(processes) {
@@ -57,7 +80,7 @@ function writeDocument(processes) {
   const intro =
     'Each process is configured by its environment, read once at its start. A bad or missing variable is named, ' +
     'all at once, and the process ends with code 1. An empty value counts as not set.';
-  return `# Configuration\n\n<!-- ${NOTE} -->\n\n${intro}\n\n${sections.join('\n\n')}\n`;
+  return `# Configuration\n\n<!-- ${NOTE} -->\n\n${intro}\n\n${[launcherSection(), ...sections].join('\n\n')}\n`;
 }
 
 await orExit(prepareBuild);

@@ -91,7 +91,9 @@ async function installWithPuppeteer(root, cache) {
   const cli = join(root, 'node_modules', '@puppeteer', 'browsers', 'lib', 'cjs', 'main-cli.js');
   const args = [cli, 'install', 'chrome-headless-shell@stable', '--path', cache];
   const result = await run(process.execPath, args, { cwd: root, timeoutMs: DOWNLOAD_TIMEOUT_MS });
-  if (result.code !== 0) report(`puppeteer could not fetch a browser: ${result.output.trim().slice(-2_000)}`);
+  if (result.code === 0) return;
+  const reason = /^Error: .*$/m.exec(result.output)?.[0] ?? result.output.trim().slice(-500);
+  report(`puppeteer could not fetch a browser: ${reason}`);
 }
 
 async function installBrowser(root, cache) {

@@ -27,4 +27,16 @@ describe('internal signature', () => {
     expect(verifier.verify(parts, signRequest(secret, parts, Date.now() + 31_500))).toBe(false);
     expect(verifier.verify(parts, {})).toBe(false);
   });
+
+  it('can be told from the headers alone when it cannot be right', () => {
+    const verifier = new SignatureVerifier(secret);
+    const headers = signRequest(secret, parts);
+    expect(verifier.looksSigned(headers)).toBe(true);
+    expect(verifier.verify(parts, headers)).toBe(true);
+    expect(verifier.looksSigned(signRequest(secret, parts, Date.now() - 31_500))).toBe(false);
+    for (const name of Object.keys(headers)) {
+      expect(verifier.looksSigned({ ...headers, [name]: undefined })).toBe(false);
+      expect(verifier.looksSigned({ ...headers, [name]: 'x' })).toBe(false);
+    }
+  });
 });

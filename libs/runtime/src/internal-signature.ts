@@ -31,14 +31,19 @@ export class SignatureVerifier {
 
   constructor(private readonly secret: string) {}
 
+  /**
+   * Whether the headers are those of a request signed within the allowed skew, as far as can be told without its body:
+   * what fails here need not be read any further.
+   */
+  looksSigned(headers: Record<string, unknown>, now = Date.now()): boolean {
+    return claimOf(headers, now) !== undefined;
+  }
+
   /** True when the request was signed with our secret within the allowed skew, for the first time. */
   verify(parts: SignedParts, headers: Record<string, unknown>, now = Date.now()): boolean {
-    const timestamp = headers[SIGNATURE_HEADERS.timestamp];
-    const nonce = headers[SIGNATURE_HEADERS.nonce];
-    const given = headers[SIGNATURE_HEADERS.signature];
-    if (typeof timestamp !== 'string' || typeof nonce !== 'string' || typeof given !== 'string') return false;
-    if (!/^\d{1,12}$/.test(timestamp) || !/^[\w-]{22}$/.test(nonce)) return false;
-    if (Math.abs(now / 1000 - Number(timestamp)) > SIGNATURE_MAX_SKEW_SECONDS) return false;
+    const claim = claimOf(headers, now);
+    if (!claim) return false;
+    const { timestamp, nonce, given } = claim;
     const expected = Buffer.from(signatureOf(this.secret, parts, timestamp, nonce));
     const offered = Buffer.from(given);
     if (expected.length !== offered.length || !timingSafeEqual(expected, offered)) return false;
@@ -54,4 +59,22 @@ export class SignatureVerifier {
     this.seen.set(nonce, now + 2 * SIGNATURE_MAX_SKEW_SECONDS * 1000);
     return true;
   }
+}
+
+interface Claim {
+  timestamp: string;
+  nonce: string;
+  given: string;
+}
+
+function claimOf(headers: Record<string, unknown>, now: number): Claim | undefined {
+  const timestamp = headers[SIGNATURE_HEADERS.timestamp];
+  const nonce = headers[SIGNATURE_HEADERS.nonce];
+  const given = headers[SIGNATURE_HEADERS.signature];
+  if (typeof timestamp !== 'string' || typeof nonce !== 'string' || typeof given !== 'string')
+    return undefined;
+  if (!/^\d{1,12}$/.test(timestamp) || !/^[\w-]{22}$/.test(nonce)) return undefined;
+  if (!/^v1=[0-9a-f]{64}$/.test(given)) return undefined;
+  if (Math.abs(now / 1000 - Number(timestamp)) > SIGNATURE_MAX_SKEW_SECONDS) return undefined;
+  return { timestamp, nonce, given };
 }

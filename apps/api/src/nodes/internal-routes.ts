@@ -11,12 +11,16 @@ import { answerProblem, detailsOf, LOGGER, type ApiReply, type ApiRequest } from
 import { EventIntake } from './event-intake.js';
 import { HeartbeatIntake } from './heartbeat-intake.js';
 
-/** 500 facts, each with the longest text there is, fit in. */
-const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** Nodes send at most half a MiB of facts at once, or one fact that is larger by itself. */
+const LARGEST_EVENTS_BYTES = 4 * MIB;
+/** Some hundred bytes a session. */
+const LARGEST_HEARTBEAT_BYTES = MIB;
 
 /**
  * What session-nodes call: `POST /internal/nodes/heartbeat` and `POST /internal/events`. They stand outside the public
- * API (no API key, not in its document); a signature over the body as it was sent lets a request in.
+ * API (no API key, not in its document); a signature over the body as it was sent lets a request in. One without such
+ * a signature, or with an old one, is refused before its body is read.
  */
 @Injectable()
 export class InternalRoutes implements OnModuleInit {
@@ -40,12 +44,16 @@ export class InternalRoutes implements OnModuleInit {
         answerProblem(error, request, reply, this.logger),
       );
       scope.removeAllContentTypeParsers();
-      const options = { parseAs: 'string', bodyLimit: LARGEST_BODY_BYTES } as const;
-      scope.addContentTypeParser('application/json', options, (_request, body, parsed) => parsed(null, body));
-      scope.post('/internal/nodes/heartbeat', { bodyLimit: LARGEST_BODY_BYTES }, (request) =>
+      scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, parsed) =>
+        parsed(null, body),
+      );
+      scope.addHook('onRequest', (request, _reply, next) => {
+        next(this.verifier.looksSigned(request.headers) ? undefined : notSigned());
+      });
+      scope.post('/internal/nodes/heartbeat', { bodyLimit: LARGEST_HEARTBEAT_BYTES }, (request) =>
         this.heartbeats.accept(this.read(request, heartbeatSchema)),
       );
-      scope.post('/internal/events', { bodyLimit: LARGEST_BODY_BYTES }, (request) =>
+      scope.post('/internal/events', { bodyLimit: LARGEST_EVENTS_BYTES }, (request) =>
         this.events.accept(this.read(request, eventBatchSchema)),
       );
       done();
@@ -56,15 +64,17 @@ export class InternalRoutes implements OnModuleInit {
   private read<T>(request: FastifyRequest, schema: z.ZodType<T>): T {
     const body = typeof request.body === 'string' ? request.body : '';
     const parts = { method: request.method, path: request.url, body };
-    if (!this.verifier.verify(parts, request.headers)) {
-      throw new AppError('unauthenticated', 'the request is not signed as a node of this installation signs');
-    }
+    if (!this.verifier.verify(parts, request.headers)) throw notSigned();
     const parsed = schema.safeParse(parseJson(body));
     if (parsed.success) return parsed.data;
     throw new AppError('invalid_request', 'the request is not one of this protocol', {
       details: detailsOf(parsed.error),
     });
   }
+}
+
+function notSigned(): AppError {
+  return new AppError('unauthenticated', 'the request is not signed as a node of this installation signs');
 }
 
 function parseJson(body: string): unknown {

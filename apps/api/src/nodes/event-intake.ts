@@ -47,10 +47,8 @@ export class EventIntake {
       return await this.store(nodeName, events, events);
     } catch (error) {
       if (isPassing(error)) throw error;
-      this.logger.error(
-        { err: error, sessionId: events[0].sessionId },
-        'facts were refused; storing one by one',
-      );
+      const { sessionId } = events[0];
+      this.logger.error({ ...kindOf(error), sessionId }, 'facts were refused; storing one by one');
     }
     return this.storeOneByOne(nodeName, events);
   }
@@ -63,12 +61,10 @@ export class EventIntake {
         owned = await this.store(nodeName, events, [event]);
       } catch (error) {
         if (isPassing(error)) throw error;
-        this.logger.error(
-          { err: error, sessionId: event.sessionId, kind: event.fact.kind },
-          'fact quarantined',
-        );
+        const { sessionId, fact } = event;
+        this.logger.error({ ...kindOf(error), sessionId, kind: fact.kind }, 'fact quarantined');
         await this.database.workerSql((query) =>
-          this.placed.quarantine(query, event, storable(event.fact), describe(error)),
+          this.placed.quarantine(query, event, storable(fact), describe(error)),
         );
       }
     }
@@ -124,9 +120,14 @@ function isPassing(error: unknown): boolean {
 }
 
 /** Name and SQLSTATE, not the message: that may quote what a person wrote. */
+function kindOf(error: unknown): { type: string; code?: string } {
+  if (!(error instanceof Error)) return { type: typeof error };
+  return 'code' in error ? { type: error.name, code: String(error.code) } : { type: error.name };
+}
+
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  return 'code' in error ? `${error.name} ${String(error.code)}` : error.name;
+  const { type, code } = kindOf(error);
+  return code === undefined ? type : `${type} ${code}`;
 }
 
 /**

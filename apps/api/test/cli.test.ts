@@ -45,7 +45,8 @@ async function json<T>(...args: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-describe('the command line', () => {
+// Each line is a process of its own, and a busy machine starts them slowly.
+describe('the command line', { timeout: 240_000 }, () => {
   it('makes a tenant and its key on an empty database, lists them, and revokes', async () => {
     const made = await json<{ tenantId: string; keyId: string; key: string }>(
       'tenant',

@@ -44,7 +44,7 @@ function start(settings: Record<string, string>): { child: ChildProcess; output:
   return { child, output: () => text };
 }
 
-describe('the api process', () => {
+describe('the api process', { timeout: 240_000 }, () => {
   it('migrates an empty database, listens, and on SIGTERM answers what is running before it ends', async () => {
     const { child, output } = start(env);
     const exited = once(child, 'exit') as Promise<[number | null]>;

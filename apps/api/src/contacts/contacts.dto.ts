@@ -2,7 +2,7 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { contactIdSchema, sessionIdSchema } from '#contracts';
 import { pageQuerySchema, pageSchema } from '../http/index.js';
-import { phoneSchema } from '../sessions/index.js';
+import { phoneSchema } from '../phones/index.js';
 
 const sessionReference = z.string().min(1).max(100);
 

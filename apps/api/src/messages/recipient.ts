@@ -1,6 +1,6 @@
-import { parsePhoneNumberWithError, ParseError } from 'libphonenumber-js/max';
 import { canonicalChatId, chatKind, type ChatKind } from '#contracts';
 import { AppError } from '#kernel';
+import { parsePhone } from '../phones/index.js';
 
 /** Where a message goes. */
 export interface Recipient {
@@ -12,13 +12,6 @@ export interface Recipient {
 }
 
 const RULE = 'must be a phone number with country code (E.164, + optional) or a WhatsApp chat id';
-const WHY: Record<string, string> = {
-  NOT_A_NUMBER: `is not a phone number; ${RULE}`,
-  INVALID_COUNTRY: 'begins with no known country code',
-  TOO_SHORT: 'is too short for a phone number of its country',
-  TOO_LONG: 'is too long for a phone number of its country',
-};
-const SEPARATORS = /[\s().\u00a0-]/g;
 const MOST_REMEMBERED = 10_000;
 
 /** Parsing a number costs about as much as storing a message, and the same ones come again and again. */
@@ -31,7 +24,7 @@ const remembered = new Map<string, Recipient>();
 export function parseRecipient(to: string, path = 'to'): Recipient {
   const known = remembered.get(to);
   if (known) return known;
-  const recipient = to.includes('@') ? parseChatId(to, path) : parsePhone(to, path);
+  const recipient = to.includes('@') ? parseChatId(to, path) : recipientOf(to, path);
   if (remembered.size >= MOST_REMEMBERED) remembered.clear();
   remembered.set(to, recipient);
   return recipient;
@@ -48,18 +41,10 @@ function parseChatId(to: string, path: string): Recipient {
   return { chatId, kind, phone: chatId.endsWith('@c.us') ? chatId.slice(0, chatId.indexOf('@')) : null };
 }
 
-function parsePhone(to: string, path: string): Recipient {
-  const digits = to.trim().replace(SEPARATORS, '').replace(/^\+/, '');
-  if (!/^\d+$/.test(digits)) throw invalid(path, WHY.NOT_A_NUMBER);
-  if (digits.startsWith('0')) throw invalid(path, 'lacks the country code: it begins with 0');
-  try {
-    const number = parsePhoneNumberWithError(`+${digits}`);
-    if (!number.isValid()) throw invalid(path, 'is not a number that exists in its country');
-    return { chatId: `${number.number.slice(1)}@c.us`, kind: 'person', phone: number.number.slice(1) };
-  } catch (error) {
-    if (error instanceof ParseError) throw invalid(path, WHY[error.message] ?? WHY.NOT_A_NUMBER);
-    throw error;
-  }
+function recipientOf(to: string, path: string): Recipient {
+  const phone = parsePhone(to);
+  if ('broken' in phone) throw invalid(path, `${phone.broken}; ${RULE}`);
+  return { chatId: `${phone.digits}@c.us`, kind: 'person', phone: phone.digits };
 }
 
 function invalid(path: string, why = RULE): AppError {

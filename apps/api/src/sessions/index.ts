@@ -1,5 +1,4 @@
 export { NodeLostSweep } from './node-lost-sweep.js';
-export { parsePhone, phoneSchema } from './phone-number.js';
 export { SessionEndings, type SessionEndCode, type SessionEndHandler } from './session-endings.js';
 export { addressOf, isPlaced } from './session-lifecycle.js';
 export { SessionLookup } from './session-lookup.js';

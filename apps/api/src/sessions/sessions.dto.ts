@@ -2,7 +2,7 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { NODE_COMMANDS, qrSchema, sessionModeSchema, sessionNameSchema } from '#contracts';
 import { pageQuerySchema, pageSchema } from '../http/index.js';
-import { phoneSchema } from './phone-number.js';
+import { phoneSchema } from '../phones/index.js';
 import { sessionSchema, SESSION_STATUSES } from './session-view.js';
 
 /** Words that stand where a session's name would in a path. */

@@ -1,0 +1,1 @@
+export { parsePhone, phoneSchema, type ParsedPhone } from './phone-number.js';

@@ -97,6 +97,15 @@ export async function killTree(
       seen.add(entry.pid);
       signal(entry.pid, 'SIGKILL');
     }
+    await untilGone(tree, until);
+  }
+}
+
+/** Looks at these processes only: reading the whole table again and again is dear. */
+async function untilGone(tree: readonly ProcessEntry[], until: number): Promise<void> {
+  for (;;) {
+    const now = await Promise.all(tree.map(({ pid }) => findProcess(pid)));
+    if (now.every((entry, index) => entry?.startTime !== tree[index]?.startTime)) return;
     if (performance.now() > until) throw new AppError('internal', 'a browser could not be killed');
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -21,8 +21,10 @@ export class SessionVitals {
   }
 
   saw(fact: InboxFact, at: Date): void {
-    if (fact.kind === 'message.ack') this.lastAckAt = at.toISOString();
-    else if (!fact.message.fromMe) this.lastInboundAt = at.toISOString();
+    const isInbound = fact.kind === 'message.upsert' && !fact.message.fromMe;
+    const ack = fact.kind === 'message.ack' ? fact.ack : fact.message.ack;
+    if (isInbound) this.lastInboundAt = at.toISOString();
+    else if (ack !== null && ack >= 1) this.lastAckAt = at.toISOString();
   }
 
   async describe(known: {

@@ -6,6 +6,8 @@ import { page, wa, type WaMsg } from './wa.js';
 /** How long an undecryptable message may still be decrypted before it is reported as such. */
 const DECRYPT_WAIT_MS = 15_000;
 const RESEND_DELAY_MS = 5_000;
+/** A message and its first acks come close together: one signal, one call, for all of them. */
+const GATHER_MS = 10;
 /** Models waiting to be drained; beyond it the sweep brings what is dropped here. */
 const MAX_QUEUED = 5_000;
 
@@ -78,7 +80,7 @@ function enqueue(msg: WaMsg, kind: 'message' | 'ack'): void {
   queue.set(msg, kind);
   if (signalled) return;
   signalled = true;
-  page.wagateSignal?.();
+  setTimeout(() => page.wagateSignal?.(), GATHER_MS);
 }
 
 function awaitDecryption(msg: WaMsg): void {

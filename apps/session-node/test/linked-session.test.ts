@@ -251,4 +251,15 @@ describe.each(['classic', '2026-09'] as const)('a linked session on build %s', (
     const logins = await harness.control<{ linked: { phone: string }[] }>('GET', '/logins');
     expect(logins.linked.filter(({ phone }) => phone === ME)).toEqual([]);
   }, 60_000);
+
+  it('is linked by a pairing code', async () => {
+    await harness.command('session.start', { ...session, mode: 'test' });
+    await harness.waitForState(session, 'pairing');
+    const { body } = await harness.command('session.pairing-code', { ...session, phone: ME });
+    expect(await harness.snapshot(session)).toMatchObject({ reason: 'pairing_code', action: 'open_phone' });
+    await harness.control('POST', '/pair', { code: body.code, phone: ME });
+    expect(await harness.waitForState(session, 'connected')).toMatchObject({ me: { phone: ME } });
+    const again = await harness.command('session.pairing-code', { ...session, phone: ME });
+    expect(again).toMatchObject({ status: 409, body: { code: 'qr_not_available' } });
+  }, 60_000);
 });

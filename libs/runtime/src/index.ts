@@ -1,3 +1,4 @@
+export * from './config-fields.js';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './create-logger.js';
 export { describeConfig, type ConfigVariable } from './describe-config.js';
 export * from './internal-signature.js';

@@ -1,0 +1,39 @@
+import { isIP } from 'node:net';
+import { INTERNAL_SECRET_MIN_BYTES } from '#contracts';
+import { z } from 'zod';
+
+/** `true` or `false`; false unless told. */
+export const flagField = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
+
+/** A whole number within bounds. */
+export const countField = (min: number, max: number, defaultValue: number) =>
+  z.coerce.number().int().min(min).max(max).default(defaultValue);
+
+/** A TCP port; 0 takes a free one. */
+export const portField = (defaultValue: number) => countField(0, 65_535, defaultValue);
+
+export const httpUrlField = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+export const logLevelField = z
+  .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+  .default('info')
+  .describe('Least severe level that is logged');
+
+const PLACEHOLDER = /^(.)\1*$|change.?me|default|password|example|secret.?here/i;
+
+/** A random secret; short ones and what people leave in from an example are refused. */
+export const secretField = z
+  .string()
+  .refine(
+    (value) => Buffer.byteLength(value) >= INTERNAL_SECRET_MIN_BYTES,
+    `must be at least ${String(INTERNAL_SECRET_MIN_BYTES)} bytes`,
+  )
+  .refine((value) => !PLACEHOLDER.test(value), 'must be a random value, not a placeholder');
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

@@ -52,6 +52,16 @@ function showQr(): void {
   node.scripts['session.qr'] = () => ({ snapshot: pairing(), qr: { qr: SECRET_QR, expiresAt, attempt: 2 } });
 }
 
+async function auditOf(sessionId: string): Promise<string[]> {
+  const rows = await api.database.tenantSql(tenant.tenantId, (query) =>
+    query<{ action: string }>(
+      'SELECT action FROM audit_log WHERE tenant_id = $1 AND target_id = $2 ORDER BY id',
+      [tenant.tenantId, sessionId],
+    ),
+  );
+  return rows.map((row) => row.action);
+}
+
 function readPng(bytes: Buffer): string | undefined {
   const image = PNG.sync.read(bytes);
   return jsQR(new Uint8ClampedArray(image.data), image.width, image.height)?.data;
@@ -169,6 +179,10 @@ describe('a pairing code', () => {
     expect(Number(fourth.headers.get('retry-after'))).toBeGreaterThan(550);
     expect((await ask('+4915112340002')).status).toBe(200);
     expect(node.callsOf('session.pairing-code')).toHaveLength(4);
+    expect(await auditOf(session.id)).toEqual([
+      'session.created',
+      ...Array.from({ length: 4 }, () => 'session.pairing_code_requested'),
+    ]);
     expect(JSON.stringify(api.logged)).not.toContain('CODE-0001');
   });
 
@@ -181,6 +195,17 @@ describe('a pairing code', () => {
       });
       expectProblem(answer, 409, 'qr_not_available');
     }
+  });
+
+  it('is in the audit log before the node is asked for it', async () => {
+    const session = await started();
+    const seen: string[][] = [];
+    node.scripts['session.pairing-code'] = async () => {
+      seen.push(await auditOf(session.id));
+      return { code: 'CODE' };
+    };
+    await tenant.client.post(`/sessions/${session.id}/pairing-code`, { phone: '+4915112340005' });
+    expect(seen).toEqual([['session.created', 'session.pairing_code_requested']]);
   });
 
   it('is refused for a session that does not run or is linked, and for a number that is none', async () => {
@@ -229,57 +254,5 @@ describe('diagnostics', () => {
   it('need a session that was started once', async () => {
     const created = await tenant.client.post<SessionBody>('/sessions', { name: 'idle-3' });
     expectProblem(await tenant.client.get(`/sessions/${created.body.id}/diagnostics`), 409, 'invalid_state');
-  });
-});
-
-describe('the short forms', () => {
-  interface InitBody {
-    session: SessionBody;
-    qr: QrBody | null;
-  }
-
-  it('create, show and stop the session of a tenant that has one', async () => {
-    const small = await api.createTenant();
-    expectProblem(await small.client.get('/sessions/status'), 409, 'session_required');
-    showQr();
-    const first = await small.client.request<InitBody>('POST', '/sessions/init');
-    expect(first.status).toBe(200);
-    expect(first.headers.get('cache-control')).toBe('no-store');
-    expect(first.body).toMatchObject({
-      session: { state: 'pairing', status: 'qr_pending' },
-      qr: { qr: SECRET_QR },
-    });
-    const again = await small.client.post<InitBody>('/sessions/init', { wait: 0 });
-    expect(again.body.session.id).toBe(first.body.session.id);
-    await node.become(first.body.session.id, connected('4915112345678'));
-    expect((await small.client.post<InitBody>('/sessions/init')).body).toMatchObject({
-      session: { state: 'connected' },
-      qr: null,
-    });
-    const status = await small.client.get('/sessions/status');
-    expect(status.body).toMatchObject({ status: 'connected', session: { id: first.body.session.id } });
-    const stopped = await small.client.request<SessionBody>('POST', '/sessions/disconnect');
-    expect(stopped.body).toMatchObject({ state: 'stopped', status: 'disconnected' });
-    expect((await small.client.post<SessionBody>('/sessions/disconnect')).status).toBe(200);
-  });
-
-  it('need a name where there are several', async () => {
-    const small = await api.createTenant();
-    showQr();
-    await small.client.post('/sessions/init', { name: 'one' });
-    const two = await small.client.post<InitBody>('/sessions/init', { name: 'two' });
-    expect((await small.client.post<InitBody>('/sessions/init', { name: 'two' })).body.session.id).toBe(
-      two.body.session.id,
-    );
-    expectProblem(await small.client.post('/sessions/init'), 409, 'session_required');
-    expectProblem(await small.client.get('/sessions/status'), 409, 'session_required');
-    expectProblem(await small.client.post('/sessions/disconnect'), 409, 'session_required');
-    const status = await small.client.get('/sessions/status?session=two');
-    expect(status.body).toMatchObject({ status: 'qr_pending', session: { name: 'two' } });
-    const stopped = await small.client.post<SessionBody>('/sessions/disconnect', { session: 'two' });
-    expect(stopped.body).toMatchObject({ name: 'two', state: 'stopped' });
-    expectProblem(await small.client.post('/sessions/init', { session: 'three' }), 404, 'not_found');
-    const both = await small.client.post('/sessions/init', { session: 'one', name: 'two' });
-    expect(expectProblem(both, 400, 'invalid_request').errors?.[0]?.path).toBe('name');
   });
 });

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from '../../../test/support/start-api.js';
 import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
@@ -10,11 +11,22 @@ beforeAll(async () => {
 
 afterAll(() => api?.close());
 
+async function asOwner(sql: string): Promise<void> {
+  const owner = new Client({ connectionString: api.config.DATABASE_OWNER_URL });
+  await owner.connect();
+  try {
+    await owner.query(sql);
+  } finally {
+    await owner.end();
+  }
+}
+
 describe('creating a session', () => {
   it('takes a name or makes one up, and the mode of the key', async () => {
     const { client } = await api.createTenant();
     const named = await client.post<SessionBody>('/sessions', { name: 'support', dailyMessageLimit: 100 });
     expect(named.status).toBe(201);
+    expect(named.headers.get('location')).toBe(`/api/v1/sessions/${named.body.id}`);
     expect(named.body).toEqual({
       id: expect.stringMatching(/^ses_[0-9a-z]{26}$/) as string,
       name: 'support',
@@ -165,5 +177,15 @@ describe('the audit log', () => {
       { actor: keyId, action: 'session.created' },
       { actor: keyId, action: 'session.deleted' },
     ]);
+  });
+
+  it('is written with the deletion or neither is', async () => {
+    const { client } = await api.createTenant();
+    await client.post<SessionBody>('/sessions', { name: 'kept' });
+    await asOwner(`ALTER TABLE audit_log ADD CONSTRAINT no_room CHECK (action <> 'session.deleted') NOT VALID`);
+    expectProblem(await client.request('DELETE', '/sessions/kept'), 500, 'internal');
+    await asOwner('ALTER TABLE audit_log DROP CONSTRAINT no_room');
+    expect((await client.get('/sessions/kept')).status).toBe(200);
+    expect((await client.request('DELETE', '/sessions/kept')).status).toBe(204);
   });
 });

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { WaChat } from '#contracts';
+import { chatIdSchema, type WaChat } from '#contracts';
 import { type ChatRow, Database, type Query } from '#database';
 import { newId } from '#kernel';
 import { findAliases, type Aliases } from './known-lids.js';
@@ -39,7 +39,8 @@ const MICROSECONDS = `(extract(epoch FROM ${ACTIVE_AT}) * 1000000)::bigint::text
 export class ChatRepository {
   constructor(private readonly database: Database) {}
 
-  find(tenantId: string, id: string): Promise<ChatRow | undefined> {
+  async find(tenantId: string, id: string): Promise<ChatRow | undefined> {
+    if (!chatIdSchema.safeParse(id).success) return undefined;
     return this.database.tenantSql(tenantId, async (query) => {
       const rows = await query<ChatRow & object>(
         { name: 'chat_find', text: `SELECT ${COLUMNS} FROM chats WHERE tenant_id = $1 AND id = $2` },

@@ -1,7 +1,8 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { chatIdSchema, sessionIdSchema, waChatSchema } from '#contracts';
-import { pageQuerySchema, pageSchema } from '../http/index.js';
+import { pageQuerySchema, pageSchema, plainText } from '../http/index.js';
+import { sessionReferenceSchema } from '../sessions/index.js';
 
 export const CHAT_KINDS = waChatSchema.shape.kind;
 
@@ -26,12 +27,10 @@ export class ChatPageDto extends createZodDto(pageSchema(chatSchema).meta({ id: 
 
 export class ListChatsQuery extends createZodDto(
   pageQuerySchema.extend({
-    session: z.string().min(1).max(100).optional().describe('Id or name of a session; left out: all of them'),
+    session: sessionReferenceSchema.optional().describe('Id or name of a session; left out: all of them'),
     kind: CHAT_KINDS.optional().describe('Only chats of this kind'),
-    search: z
-      .string()
+    search: plainText(100)
       .min(1)
-      .max(100)
       .optional()
       .describe('Part of the name, or the beginning of the phone number'),
   }),

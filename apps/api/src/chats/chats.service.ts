@@ -8,7 +8,8 @@ import { ChatRepository } from './chat-repository.js';
 import type { ChatView, ListChatsQuery } from './chats.dto.js';
 
 const LIST = 'chats';
-const POSITION = [/^-?\d{1,18}$/, /^cht_[0-9a-z]{26}$/];
+/** Microseconds since 1970, of years that Postgres knows. */
+const POSITION = [/^-?\d{1,17}$/, /^cht_[0-9a-z]{26}$/];
 
 /** Chats as a tenant reads them. */
 @Injectable()

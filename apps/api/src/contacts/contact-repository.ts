@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { WaPerson } from '#contracts';
+import { contactIdSchema, type WaPerson } from '#contracts';
 import { type ContactRow, Database, type Query } from '#database';
 import { newId } from '#kernel';
 import { findAliases, likeText, phonePrefix } from '../chats/index.js';
@@ -18,7 +18,8 @@ const COLUMNS = `tenant_id AS "tenantId", id, session_id AS "sessionId", wa_id A
 export class ContactRepository {
   constructor(private readonly database: Database) {}
 
-  find(tenantId: string, id: string): Promise<ContactRow | undefined> {
+  async find(tenantId: string, id: string): Promise<ContactRow | undefined> {
+    if (!contactIdSchema.safeParse(id).success) return undefined;
     return this.database.tenantSql(tenantId, async (query) => {
       const rows = await query<ContactRow & object>(
         { name: 'contact_find', text: `SELECT ${COLUMNS} FROM contacts WHERE tenant_id = $1 AND id = $2` },

@@ -1,10 +1,9 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { contactIdSchema, sessionIdSchema } from '#contracts';
-import { pageQuerySchema, pageSchema } from '../http/index.js';
+import { pageQuerySchema, pageSchema, plainText } from '../http/index.js';
 import { phoneSchema } from '../phones/index.js';
-
-const sessionReference = z.string().min(1).max(100);
+import { sessionReferenceSchema } from '../sessions/index.js';
 
 const contactSchema = z
   .object({
@@ -24,11 +23,9 @@ export class ContactPageDto extends createZodDto(pageSchema(contactSchema).meta(
 
 export class ListContactsQuery extends createZodDto(
   pageQuerySchema.extend({
-    session: sessionReference.optional().describe('Id or name of a session; left out: all of them'),
-    search: z
-      .string()
+    session: sessionReferenceSchema.optional().describe('Id or name of a session; left out: all of them'),
+    search: plainText(100)
       .min(1)
-      .max(100)
       .optional()
       .describe('Part of the name, or the beginning of the phone number'),
   }),
@@ -41,7 +38,7 @@ export class ContactParams extends createZodDto(
 export class CheckContactsDto extends createZodDto(
   z
     .strictObject({
-      session: sessionReference.optional().describe('Id or name; left out: the only one'),
+      session: sessionReferenceSchema.optional().describe('Id or name; left out: the only one'),
       phones: z.array(phoneSchema).min(1).max(20),
     })
     .meta({ id: 'CheckContacts', example: { phones: ['+4915112345678'] } }),

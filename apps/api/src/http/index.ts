@@ -10,5 +10,6 @@ export {
   type PageQuery,
   type PageRequest,
 } from './pagination.js';
+export { plainText } from './plain-text.js';
 export { API_PREFIX, routeOf, type ApiReply, type ApiRequest } from './request.js';
 export { detailsOf } from './zod-details.js';

@@ -2,12 +2,13 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { MESSAGE_TYPES, messageStatusSchema } from '#contracts';
 import { pageQuerySchema } from '../http/index.js';
+import { sessionReferenceSchema } from '../sessions/index.js';
 import type { MessageResource } from './message-resource.js';
 
 const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 export const messageListQuerySchema = pageQuerySchema.extend({
-  session: z.string().min(1).max(100).optional().describe('Id or name of a session'),
+  session: sessionReferenceSchema.optional(),
   chat: z.string().min(1).max(100).optional().describe('Id of a chat, WhatsApp chat id, or phone number'),
   direction: z.enum(['in', 'out']).optional().describe('Received or sent'),
   status: messageStatusSchema.optional().describe('Only messages in this status'),

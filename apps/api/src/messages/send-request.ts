@@ -1,28 +1,18 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { mediaIdSchema, messageIdSchema, SENDABLE_TYPES } from '#contracts';
+import { plainText } from '../http/index.js';
+import { sessionReferenceSchema } from '../sessions/index.js';
 
 const LONGEST_TEXT = 65_536;
 /** Larger files come as multipart or by URL: a JSON body is at most 1 MiB. */
 const LONGEST_BASE64 = 1024 * 1024;
 const MOST_METADATA = 50;
 
-/** Text that Postgres and WhatsApp can hold. */
-const plainText = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine(
-      (text) => !text.includes('\u0000') && !/\p{Surrogate}/u.test(text),
-      'must not contain U+0000 or half a surrogate pair',
-    );
-
 const filename = plainText(255).refine((name) => name.trim().length > 0, 'must not be empty');
-const sessionReference = z
-  .string()
-  .min(1)
-  .max(64)
-  .describe('Id or name of a session; may be left out when there is only one');
+const sessionReference = sessionReferenceSchema.describe(
+  'Id or name of a session; may be left out when there is only one',
+);
 const recipient = z
   .string()
   .min(1)

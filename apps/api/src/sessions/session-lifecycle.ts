@@ -58,9 +58,12 @@ export class SessionLifecycle {
     return this.command(session, 'session.logout', LOGOUT_TIMEOUT_MS);
   }
 
-  /** The session is gone at once, its name is free; the node removes the profile now or at its next heartbeat. */
-  async delete(session: StoredSession): Promise<void> {
-    const deleted = await this.database.workerSql((query) => this.markDeleted(query, session));
+  /**
+   * The session is gone at once, its name is free; the node removes the profile now or at its next heartbeat.
+   * @param record notes who did it; runs in the (worker) transaction that does
+   */
+  async delete(session: StoredSession, record: (query: Query) => Promise<void>): Promise<void> {
+    const deleted = await this.database.workerSql((query) => this.markDeleted(query, session, record));
     if (!deleted || !isPlaced(deleted)) return;
     try {
       await this.removeProfile(deleted);
@@ -128,7 +131,11 @@ export class SessionLifecycle {
     });
   }
 
-  private async markDeleted(query: Query, session: StoredSession): Promise<StoredSession | undefined> {
+  private async markDeleted(
+    query: Query,
+    session: StoredSession,
+    record: (query: Query) => Promise<void>,
+  ): Promise<StoredSession | undefined> {
     const current = await this.placed.lock(query, keyOf(session));
     if (!current || current.desired === 'deleted') return current;
     await query(
@@ -137,6 +144,7 @@ export class SessionLifecycle {
       [current.tenantId, current.id],
     );
     await this.endings.end(query, current, 'session_deleted');
+    await record(query);
     return current;
   }
 }

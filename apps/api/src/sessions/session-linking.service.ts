@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthContext } from '../auth/index.js';
 import { AuditLog, type Actor } from '../audit/index.js';
-import { Database } from '#database';
 import { AppError } from '#kernel';
 import { NodeClient, type StoredSession } from '../nodes/index.js';
 import { qrImage, qrView } from './qr-image.js';
@@ -30,7 +29,6 @@ export interface QrAnswer {
 @Injectable()
 export class SessionLinkingService {
   constructor(
-    private readonly database: Database,
     private readonly lookup: SessionLookup,
     private readonly linking: SessionLinking,
     private readonly lifecycle: SessionLifecycle,
@@ -54,13 +52,10 @@ export class SessionLinkingService {
     phone: string,
   ): Promise<{ code: string }> {
     const session = await this.lookup.resolve(auth, reference);
-    const code = await this.linking.pairingCode(session, phone);
-    await this.database.tenantSql(auth.tenantId, (query) =>
-      this.audit.record(query, by, {
-        tenantId: auth.tenantId,
-        action: 'session.pairing_code_requested',
-        targetId: session.id,
-      }),
+    const { tenantId } = auth;
+    const entry = { tenantId, action: 'session.pairing_code_requested', targetId: session.id };
+    const code = await this.linking.pairingCode(session, phone, (query) =>
+      this.audit.record(query, by, entry),
     );
     return { code };
   }
@@ -100,8 +95,6 @@ export class SessionLinkingService {
     { session, name }: InitSessionDto,
   ): Promise<StoredSession> {
     if (session !== undefined) return this.lookup.resolve(auth, session);
-    const known = await this.lookup.listVisible(auth);
-    if (name === undefined && known.length > 0) return this.lookup.resolve(auth);
-    return known.find((one) => one.name === name) ?? this.sessions.createNamed(auth, by, name);
+    return this.sessions.findOrCreate(auth, by, name);
   }
 }

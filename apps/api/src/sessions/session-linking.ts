@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { NodeResponse } from '#contracts';
-import { Database } from '#database';
+import { Database, type Query } from '#database';
 import { AppError, isAppError } from '#kernel';
 import { EventIntake, NodeClient, type StoredSession } from '../nodes/index.js';
 import { addressOf, isPlaced } from './session-lifecycle.js';
@@ -46,14 +46,19 @@ export class SessionLinking {
 
   /**
    * A code to enter on the phone instead of scanning.
+   * @param record notes who asked; runs in the transaction that counts the code, before the node is called
    * @throws AppError `invalid_state` (not started), `session_already_linked`, `pairing_limit_reached`
    */
-  async pairingCode(session: StoredSession, phone: string): Promise<string> {
+  async pairingCode(
+    session: StoredSession,
+    phone: string,
+    record: (query: Query) => Promise<void>,
+  ): Promise<string> {
     if (current(session).state === 'connected') throw alreadyLinked();
     if (!isPlaced(session) || session.desired !== 'running') {
       throw new AppError('invalid_state', 'the session is not running; start it first');
     }
-    await this.takePairing(session.tenantId, phone);
+    await this.takePairing(session.tenantId, phone, record);
     try {
       const request = { ...addressOf(session), phone };
       const answer = await this.nodes.call({ nodeName: session.nodeName }, 'session.pairing-code', request, {
@@ -83,7 +88,11 @@ export class SessionLinking {
     return { qr, after: after ?? session };
   }
 
-  private async takePairing(tenantId: string, phone: string): Promise<void> {
+  private async takePairing(
+    tenantId: string,
+    phone: string,
+    record: (query: Query) => Promise<void>,
+  ): Promise<void> {
     const { codes, windowSeconds } = PAIRING_LIMIT;
     await this.database.tenantSql(tenantId, async (query) => {
       await query(`SELECT pg_advisory_xact_lock(hashtextextended('pairing of ' || $1 || $2, 0))`, [
@@ -101,6 +110,7 @@ export class SessionLinking {
       );
       if (rows[0]) throw pairingLimit(rows[0].waitSeconds);
       await query(`INSERT INTO pairing_attempts (tenant_id, phone) VALUES ($1, $2)`, [tenantId, phone]);
+      await record(query);
     });
   }
 

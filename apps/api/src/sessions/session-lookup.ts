@@ -4,7 +4,7 @@ import { AppError } from '#kernel';
 import { assertSessionAllowed, type AuthContext } from '../auth/index.js';
 import type { StoredSession } from '../nodes/index.js';
 import { current } from './session-view.js';
-import { noSuchSession, SessionRepository } from './session-repository.js';
+import { MOST_SESSIONS, noSuchSession, SessionRepository } from './session-repository.js';
 
 /** States in which a linked session is expected to come back by itself. */
 const COMING_BACK: readonly string[] = ['starting', 'connecting', 'interrupted'];
@@ -30,7 +30,7 @@ export class SessionLookup {
 
   /** Every session the key may use, newest first. */
   listVisible(auth: AuthContext): Promise<StoredSession[]> {
-    return this.sessions.list(auth.tenantId, { mode: auth.mode, ids: auth.sessionIds }, 10_000);
+    return this.sessions.list(auth.tenantId, { mode: auth.mode, ids: auth.sessionIds }, MOST_SESSIONS);
   }
 
   /** Ids for a list's filter: of the session that is named, else of every session the key may use. */
@@ -63,11 +63,16 @@ export class SessionLookup {
     const filter = { mode: auth.mode, ids: auth.sessionIds };
     const [session, another] = await this.sessions.list(auth.tenantId, filter, 2);
     if (session && !another) return session;
-    const message = session
-      ? 'there are several sessions; name one in "session"'
-      : 'there is no session that this API key may use; create one first';
-    throw new AppError('session_required', message);
+    throw sessionRequired(session !== undefined);
   }
+}
+
+/** For a request that names no session. @param several whether there are several, not none */
+export function sessionRequired(several: boolean): AppError {
+  const message = several
+    ? 'there are several sessions; name one in "session"'
+    : 'there is no session that this API key may use; create one first';
+  return new AppError('session_required', message);
 }
 
 /** @throws AppError `wrong_key_mode` */

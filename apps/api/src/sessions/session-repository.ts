@@ -3,6 +3,7 @@ import type { SessionMode } from '#contracts';
 import { Database, isUniqueViolation, type Query } from '#database';
 import { AppError, newId } from '#kernel';
 import { SESSION_COLUMNS, type StoredSession } from '../nodes/index.js';
+import { canNameSession } from './session-reference.js';
 
 export interface NewSession {
   /** Left out: one is made from the id. */
@@ -23,6 +24,8 @@ export interface SessionFilter {
   ids: readonly string[] | null;
 }
 
+/** More than any tenant is given. */
+export const MOST_SESSIONS = 10_000;
 const VISIBLE = `tenant_id = $1 AND desired <> 'deleted' AND mode = $2 AND ($3::text[] IS NULL OR id = ANY($3))`;
 
 /** The sessions of one tenant. Deleted ones are not there. */
@@ -31,7 +34,8 @@ export class SessionRepository {
   constructor(private readonly database: Database) {}
 
   /** By id or name; a name never looks like an id. */
-  find(tenantId: string, reference: string): Promise<StoredSession | undefined> {
+  async find(tenantId: string, reference: string): Promise<StoredSession | undefined> {
+    if (!canNameSession(reference)) return undefined;
     return this.database.tenantSql(tenantId, async (query) => {
       const rows = await query<StoredSession>(
         {
@@ -47,16 +51,13 @@ export class SessionRepository {
 
   /** Newest first. */
   list(tenantId: string, filter: SessionFilter, limit: number, afterId?: string): Promise<StoredSession[]> {
-    return this.database.tenantSql(tenantId, (query) =>
-      query<StoredSession>(
-        {
-          name: 'session_list',
-          text: `SELECT ${SESSION_COLUMNS} FROM sessions
-            WHERE ${VISIBLE} AND ($4::text IS NULL OR id < $4) ORDER BY id DESC LIMIT $5`,
-        },
-        [tenantId, filter.mode, filter.ids, afterId ?? null, limit],
-      ),
-    );
+    return this.database.tenantSql(tenantId, (query) => list(query, tenantId, filter, limit, afterId));
+  }
+
+  /** All of them, none of which another request makes before the end of the transaction. */
+  async listHeld(query: Query, tenantId: string, filter: SessionFilter): Promise<StoredSession[]> {
+    await hold(query, tenantId);
+    return list(query, tenantId, filter, MOST_SESSIONS);
   }
 
   /**
@@ -109,9 +110,25 @@ export class SessionRepository {
   }
 }
 
-/** Counts under a lock of the tenant's own, so that two requests cannot both take the last place. */
-async function assertRoom(query: Query, tenantId: string): Promise<void> {
+function list(query: Query, tenantId: string, filter: SessionFilter, limit: number, afterId?: string) {
+  return query<StoredSession>(
+    {
+      name: 'session_list',
+      text: `SELECT ${SESSION_COLUMNS} FROM sessions
+        WHERE ${VISIBLE} AND ($4::text IS NULL OR id < $4) ORDER BY id DESC LIMIT $5`,
+    },
+    [tenantId, filter.mode, filter.ids, afterId ?? null, limit],
+  );
+}
+
+/** No other request of the tenant makes a session until the end of the transaction. */
+async function hold(query: Query, tenantId: string): Promise<void> {
   await query(`SELECT pg_advisory_xact_lock(hashtextextended('sessions of ' || $1, 0))`, [tenantId]);
+}
+
+/** Two requests cannot both take the last place. */
+async function assertRoom(query: Query, tenantId: string): Promise<void> {
+  await hold(query, tenantId);
   const rows = await query<{ count: number; maximum: number }>(
     `SELECT (SELECT count(*) FROM sessions WHERE tenant_id = $1 AND desired <> 'deleted')::int AS count,
        max_sessions AS maximum FROM tenants WHERE id = $1`,

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentActor, type Actor } from '../audit/index.js';
 import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
-import { Operation, type Page } from '../http/index.js';
+import { API_PREFIX, Operation, type ApiReply, type Page } from '../http/index.js';
 import { Idempotency, type IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
 import { SESSION_EXAMPLE, type SessionView } from './session-view.js';
 import {
@@ -47,13 +47,16 @@ export class SessionsController {
       'idempotency_in_progress',
     ],
   })
-  create(
+  async create(
     @CurrentKey() auth: AuthContext,
     @CurrentActor() by: Actor,
     @Body() request: CreateSessionDto,
     @Idempotency() idempotent: IdempotentRequest | undefined,
+    @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<IdempotentAnswer<SessionView>> {
-    return this.sessions.create(auth, by, request, idempotent);
+    const answer = await this.sessions.create(auth, by, request, idempotent);
+    void reply.header('Location', `${API_PREFIX}/sessions/${answer.body.id}`);
+    return answer;
   }
 
   @Get()

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { NODE_COMMANDS, qrSchema, sessionModeSchema, sessionNameSchema } from '#contracts';
 import { pageQuerySchema, pageSchema } from '../http/index.js';
 import { phoneSchema } from '../phones/index.js';
+import { sessionReferenceSchema } from './session-reference.js';
 import { sessionSchema, SESSION_STATUSES } from './session-view.js';
 
 /** Words that stand where a session's name would in a path. */
@@ -17,13 +18,12 @@ const limitSchema = z
   .max(2_147_483_647)
   .nullable()
   .describe('Messages per UTC day; null: the default of the tenant');
-const referenceSchema = z.string().min(1).max(100).describe('Id or name of a session');
 
 export class SessionDto extends createZodDto(sessionSchema) {}
 export class SessionPageDto extends createZodDto(pageSchema(sessionSchema).meta({ id: 'SessionPage' })) {}
 export class ListSessionsQuery extends createZodDto(pageQuerySchema) {}
 
-export class SessionParams extends createZodDto(z.strictObject({ session: referenceSchema })) {}
+export class SessionParams extends createZodDto(z.strictObject({ session: sessionReferenceSchema })) {}
 
 export class CreateSessionDto extends createZodDto(
   z
@@ -98,7 +98,7 @@ export class DiagnosticsDto extends createZodDto(diagnosticsSchema) {}
 export class InitSessionDto extends createZodDto(
   z
     .strictObject({
-      session: referenceSchema.optional().describe('Id or name of a session that exists'),
+      session: sessionReferenceSchema.optional().describe('Id or name of a session that exists'),
       name: nameSchema.optional().describe('Name of a session that is created unless it exists'),
       wait: waitSchema.default(20),
     })
@@ -119,11 +119,11 @@ export type InitializedSession = z.infer<typeof initializedSchema>;
 export class InitializedSessionDto extends createZodDto(initializedSchema) {}
 
 export class SessionReferenceQuery extends createZodDto(
-  z.strictObject({ session: referenceSchema.optional() }),
+  z.strictObject({ session: sessionReferenceSchema.optional() }),
 ) {}
 export class DisconnectDto extends createZodDto(
   z
-    .strictObject({ session: referenceSchema.optional() })
+    .strictObject({ session: sessionReferenceSchema.optional() })
     .prefault({})
     .meta({ id: 'DisconnectSession', example: { session: 'support' } }),
 ) {}

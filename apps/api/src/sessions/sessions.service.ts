@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AuditLog, type Actor } from '../audit/index.js';
 import type { AuthContext } from '../auth/index.js';
-import { Database } from '#database';
+import { Database, type Query } from '#database';
 import { AppError } from '#kernel';
 import { readPage, toPage, type Page } from '../http/index.js';
 import { IdempotencyService, type IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
 import type { StoredSession } from '../nodes/index.js';
 import { SessionLifecycle } from './session-lifecycle.js';
-import { assertMode, SessionLookup } from './session-lookup.js';
+import { assertMode, SessionLookup, sessionRequired } from './session-lookup.js';
 import { SessionRepository, type SessionChange } from './session-repository.js';
 import { viewOf, type SessionView } from './session-view.js';
 import type { CreateSessionDto, ListSessionsQuery } from './sessions.dto.js';
@@ -37,22 +37,27 @@ export class SessionsService {
     assertMayCreate(auth, request.mode);
     return this.database.tenantSql(auth.tenantId, (query) =>
       this.idempotency.run(query, auth.tenantId, idempotent, async () => {
-        const session = await this.sessions.create(query, auth.tenantId, { ...request, mode: auth.mode });
-        await this.audit.record(query, by, {
-          tenantId: auth.tenantId,
-          action: 'session.created',
-          targetId: session.id,
-          detail: { mode: session.mode },
-        });
+        const session = await this.createIn(query, auth, by, request);
         return { status: 201, body: viewOf(session), resourceId: session.id };
       }),
     );
   }
 
-  /** As `create` for the caller that needs the row itself. */
-  async createNamed(auth: AuthContext, by: Actor, name: string | undefined): Promise<StoredSession> {
-    const { body } = await this.create(auth, by, name === undefined ? {} : { name }, undefined);
-    return this.lookup.resolve(auth, body.id);
+  /**
+   * The session of this name, or the only one where none is given; created unless it is there. Requests of one tenant
+   * wait for each other here, so that two of them do not make two sessions.
+   * @throws what `create` throws, and AppError `session_required`
+   */
+  findOrCreate(auth: AuthContext, by: Actor, name: string | undefined): Promise<StoredSession> {
+    return this.database.tenantSql(auth.tenantId, async (query) => {
+      const filter = { mode: auth.mode, ids: auth.sessionIds };
+      const known = await this.sessions.listHeld(query, auth.tenantId, filter);
+      const meant = name === undefined ? known : known.filter((one) => one.name === name);
+      if (meant.length > 1) throw sessionRequired(true);
+      if (meant[0]) return meant[0];
+      assertMayCreate(auth, undefined);
+      return this.createIn(query, auth, by, { name });
+    });
   }
 
   async list(auth: AuthContext, query: ListSessionsQuery): Promise<Page<SessionView>> {
@@ -73,8 +78,7 @@ export class SessionsService {
 
   async delete(auth: AuthContext, by: Actor, reference: string): Promise<void> {
     const session = await this.lookup.resolve(auth, reference);
-    await this.lifecycle.delete(session);
-    await this.recordEnd(by, session, 'session.deleted');
+    await this.lifecycle.delete(session, (query) => this.record(query, by, session, 'session.deleted'));
   }
 
   async start(auth: AuthContext, reference: string): Promise<SessionView> {
@@ -91,15 +95,33 @@ export class SessionsService {
 
   async logout(auth: AuthContext, by: Actor, reference: string): Promise<SessionView> {
     const session = await this.lookup.resolve(auth, reference);
-    const after = await this.lifecycle.logout(session);
-    if (session.linkedAt !== null) await this.recordEnd(by, session, 'session.logged_out');
-    return viewOf(after);
+    if (session.linkedAt !== null) {
+      await this.database.tenantSql(auth.tenantId, (query) =>
+        this.record(query, by, session, 'session.logout_requested'),
+      );
+    }
+    return viewOf(await this.lifecycle.logout(session));
   }
 
-  private async recordEnd(by: Actor, { tenantId, id }: StoredSession, action: string): Promise<void> {
-    await this.database.tenantSql(tenantId, (query) =>
-      this.audit.record(query, by, { tenantId, action, targetId: id }),
-    );
+  private async createIn(
+    query: Query,
+    auth: AuthContext,
+    by: Actor,
+    request: CreateSessionDto,
+  ): Promise<StoredSession> {
+    const session = await this.sessions.create(query, auth.tenantId, { ...request, mode: auth.mode });
+    await this.record(query, by, session, 'session.created', { mode: session.mode });
+    return session;
+  }
+
+  private record(
+    query: Query,
+    by: Actor,
+    { tenantId, id }: StoredSession,
+    action: string,
+    detail: Record<string, unknown> = {},
+  ): Promise<void> {
+    return this.audit.record(query, by, { tenantId, action, targetId: id, detail });
   }
 }
 

@@ -157,3 +157,26 @@ describe('transactions', () => {
     expect(isUniqueViolation(error, 'api_keys_public_id')).toBe(false);
   });
 });
+
+describe('a connection', () => {
+  it('is given up by the server after 25 s of silence, not after two hours', async () => {
+    const names = [
+      'tcp_keepalives_idle',
+      'tcp_keepalives_interval',
+      'tcp_keepalives_count',
+      'tcp_user_timeout',
+    ];
+    const shown = await database.workerSql((query) =>
+      query<{ name: string; setting: string }>(
+        'SELECT name, setting FROM pg_settings WHERE name = ANY ($1)',
+        [names],
+      ),
+    );
+    expect(Object.fromEntries(shown.map(({ name, setting }) => [name, Number(setting)]))).toEqual({
+      tcp_keepalives_idle: 10,
+      tcp_keepalives_interval: 5,
+      tcp_keepalives_count: 3,
+      tcp_user_timeout: 25_000,
+    });
+  });
+});

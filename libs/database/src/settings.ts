@@ -18,6 +18,18 @@ export const APP_ROLE = 'wagate_app';
 /** The role a worker steps into to see rows of every tenant; nobody logs in as it. */
 export const WORKER_ROLE = 'wagate_worker';
 
+/**
+ * How soon the server gives up a client that vanished without a word (power cut, partition): 10 s + 3 × 5 s of silence.
+ * What a process had begun is free for others when its connections end, and the system's own limit is over two hours.
+ * Ignored on Unix sockets (postgresql.org/docs/current/runtime-config-connection.html).
+ */
+const SERVER_KEEPALIVE = {
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '25000',
+};
+
 /** Settings of a pg connection that serves requests; every wait has an end, also when the server is frozen. */
 export function connectionConfig(settings: DatabaseSettings) {
   const statementTimeoutMs = settings.statementTimeoutMs ?? 10_000;
@@ -30,5 +42,8 @@ export function connectionConfig(settings: DatabaseSettings) {
     query_timeout: statementTimeoutMs + 5_000,
     connectionTimeoutMillis: settings.connectTimeoutMs ?? 5_000,
     keepAlive: true,
+    options: Object.entries(SERVER_KEEPALIVE)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
   };
 }

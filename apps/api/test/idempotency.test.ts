@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAppError } from '#kernel';
+import { newId } from '#kernel';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
 import { IdempotencyPurge } from '../src/idempotency/idempotency-purge.js';
 import { IdempotencyService, type IdempotentRequest } from '../src/idempotency/index.js';
@@ -98,6 +98,30 @@ describe('an Idempotency-Key', () => {
     expect(rotated.status).toBe(201);
   });
 
+  it('does not give a live key the answer that a test key got', async () => {
+    const test = await api.createTenant({ mode: 'test' });
+    const live = await api.createKey(test.tenantId, { mode: 'live' });
+    const [first, second] = [await create(test, 'k-1'), await create(live, 'k-1')];
+    expect(second.status).toBe(201);
+    expect(second.headers.get('idempotent-replayed')).toBeNull();
+    expect(second.body.id).not.toBe(first.body.id);
+  });
+
+  it('does not give a key that is bound to other sessions the answer of another key', async () => {
+    const [a, b] = [newId('ses'), newId('ses')];
+    const bound = await api.createTenant({ sessionIds: [a, b] });
+    const first = await create(bound, 'k-1');
+    const turned = await api.createKey(bound.tenantId, { sessionIds: [b, a] });
+    expect((await create(turned, 'k-1')).body.id).toBe(first.body.id);
+    for (const sessionIds of [[b], null]) {
+      const other = await api.createKey(bound.tenantId, { sessionIds });
+      expect((await create(other, 'k-1')).body).toMatchObject({
+        status: 422,
+        code: 'idempotency_key_reused',
+      });
+    }
+  });
+
   it.each(['', ' ', 'x'.repeat(256)])('is refused when it is malformed: "%s"', async (key) => {
     const tenant = await api.createTenant();
     const answer = await create(tenant, key);
@@ -139,55 +163,42 @@ describe('an Idempotency-Key', () => {
   });
 });
 
-describe('claim, for answers that are known beforehand', () => {
+describe('a request that is still under way', () => {
   const request: IdempotentRequest = { key: 'c-1', operation: 'POST /x', requestHash: Buffer.alloc(32, 1) };
 
-  it('stores the answer in one statement, and gives it to whoever comes later', async () => {
-    const { tenantId } = await api.createTenant();
-    const claim = (body: object, hash = request.requestHash) =>
-      api.database.tenantSql(tenantId, (query) =>
-        service.claim(query, tenantId, { ...request, requestHash: hash }, { status: 202, body }),
-      );
-    expect(await claim({ id: 'one' })).toBeUndefined();
-    expect(await claim({ id: 'two' })).toEqual({ status: 202, body: { id: 'one' }, replayed: true });
-    const error: unknown = await claim({ id: 'three' }, Buffer.alloc(32, 2)).catch(
-      (caught: unknown) => caught,
-    );
-    expect(isAppError(error, 'idempotency_key_reused')).toBe(true);
-  });
-
-  it('is free again when the transaction it was claimed in is rolled back', async () => {
+  it('leaves its key free when its transaction is rolled back', async () => {
     const { tenantId } = await api.createTenant();
     const boom = new Error('boom');
     const failing = api.database.tenant(tenantId, async (tx) => {
-      expect(await service.claim(tx, tenantId, request, { status: 202, body: {} })).toBeUndefined();
+      await service.run(tx, tenantId, request, async () => ({ status: 202, body: {} }));
       throw boom;
     });
     await expect(failing).rejects.toBe(boom);
     const again = await api.database.tenant(tenantId, (tx) =>
-      service.claim(tx, tenantId, request, { status: 202, body: {} }),
+      service.run(tx, tenantId, request, async () => ({ status: 202, body: {} })),
     );
-    expect(again).toBeUndefined();
+    expect(again.replayed).toBe(false);
   });
 
-  it('tells who comes while it is still under way to try again', async () => {
+  it('tells who comes with its key to try again', async () => {
     const { tenantId } = await api.createTenant();
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    let claimed: () => void = () => undefined;
-    const isClaimed = new Promise<void>((resolve) => (claimed = resolve));
-    const slow = api.database.tenantSql(tenantId, async (query) => {
-      await service.claim(query, tenantId, request, { status: 202, body: { id: 'slow' } });
-      claimed();
-      await held;
-    });
-    await isClaimed;
-    const second = api.database.tenantSql(tenantId, (query) =>
-      service.claim(query, tenantId, request, { status: 202, body: {} }),
+    let began: () => void = () => undefined;
+    const hasBegun = new Promise<void>((resolve) => (began = resolve));
+    const slow = api.database.tenantSql(tenantId, (query) =>
+      service.run(query, tenantId, request, async () => {
+        began();
+        await held;
+        return { status: 202, body: {} };
+      }),
     );
-    const error: unknown = await second.catch((caught: unknown) => caught);
+    await hasBegun;
+    const second = api.database.tenantSql(tenantId, (query) =>
+      service.run(query, tenantId, request, async () => ({ status: 202, body: {} })),
+    );
+    await expect(second).rejects.toMatchObject({ code: 'idempotency_in_progress' });
     release();
     await slow;
-    expect(isAppError(error, 'idempotency_in_progress'), String(error)).toBe(true);
   });
 });

@@ -7,9 +7,9 @@ import { routeOf, type ApiRequest } from '../http/request.js';
 export interface IdempotentRequest {
   /** The caller's Idempotency-Key. */
   key: string;
-  /** Method and route pattern: one key may be used for different operations. */
+  /** Method and route pattern, apart for test keys: one key may be used for different operations. */
   operation: string;
-  /** SHA-256 of path parameters, query and body, independent of the order of fields. */
+  /** SHA-256 of the API key's sessions, path parameters, query and body, independent of the order of fields. */
   requestHash: Buffer;
 }
 
@@ -42,10 +42,14 @@ export function idempotentRequestOf(
       ],
     });
   }
-  const hashed = canonicalJson([request.params, request.query, content ?? null]);
+  const { auth } = request;
+  // Which session is meant when none is named depends on those the API key is bound to.
+  const sessionIds = auth?.sessionIds ? [...auth.sessionIds].sort() : null;
+  const hashed = canonicalJson([sessionIds, request.params, request.query, content ?? null]);
+  const operation = `${request.method} ${routeOf(request)}`;
   return {
     key,
-    operation: `${request.method} ${routeOf(request)}`,
+    operation: auth?.mode === 'test' ? `test ${operation}` : operation,
     requestHash: createHash('sha256').update(hashed).digest(),
   };
 }

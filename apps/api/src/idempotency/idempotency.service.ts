@@ -42,41 +42,27 @@ export class IdempotencyService {
   ): Promise<IdempotentAnswer<T>> {
     if (!request) return answerOf(await work());
     const query = asQuery(tx);
-    const earlier = await this.claimRow<T>(query, tenantId, request, [null, null, null]);
+    const earlier = await this.claim<T>(query, tenantId, request);
     if (earlier) return earlier;
     const result = await work();
     await query(STORE, [tenantId, request.operation, request.key, ...storedForm(result)]);
     return answerOf(result);
   }
 
-  /**
-   * For hot paths whose answer is known before the work is done: claims the key and stores the answer in one
-   * statement, which may be sent together with the work's own statements. Resolves with undefined when the key was
-   * free, else with the earlier answer; the caller must then roll back whatever it sent along.
-   */
-  async claim<T>(
-    tx: EntityManager | Query,
-    tenantId: string,
-    request: IdempotentRequest,
-    result: WorkResult<T>,
-  ): Promise<IdempotentAnswer<T> | undefined> {
-    return this.claimRow<T>(asQuery(tx), tenantId, request, storedForm(result));
-  }
-
-  private async claimRow<T>(
+  /** Takes the key; resolves with undefined when it was free, else with the earlier answer. */
+  private async claim<T>(
     query: Query,
     tenantId: string,
     request: IdempotentRequest,
-    stored: [number | null, string | null, string | null],
   ): Promise<IdempotentAnswer<T> | undefined> {
     const id = [tenantId, request.operation, request.key];
-    const claimed = await insert(query, [...id, request.requestHash, ...stored]);
+    const claimed = await insert(query, [...id, request.requestHash]);
     if (claimed.length > 0) return undefined;
     const [row] = await query<StoredRow>(FIND, id);
     // Gone between the two statements: the purge took it, so the key is free again.
     if (!row || row.expired) {
       await query(DELETE_EXPIRED, id);
-      const again = await insert(query, [...id, request.requestHash, ...stored]);
+      const again = await insert(query, [...id, request.requestHash]);
       if (again.length > 0) return undefined;
       throw inProgress();
     }
@@ -122,8 +108,8 @@ function storedForm({
 const INSERT = {
   name: 'idempotency_insert',
   text: `INSERT INTO idempotency_keys
-           (tenant_id, operation, key, request_hash, response_status, response_body, resource_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1 AS claimed`,
+           (tenant_id, operation, key, request_hash)
+         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1 AS claimed`,
 };
 const STORE = {
   name: 'idempotency_store',

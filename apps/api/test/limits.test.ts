@@ -1,9 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAppError, newId } from '#kernel';
+import { newId } from '#kernel';
 import { startApi, type TestApi } from '../../../test/support/start-api.js';
-import { DailyCap } from '../src/limits/index.js';
-import { UsageRepository } from '../src/usage/index.js';
 
 let api: TestApi;
 let owner: pg.Client;
@@ -71,44 +69,32 @@ describe('rate limits', () => {
   it('are shown', async () => {
     const { client, tenantId } = await api.createTenant();
     await limit(tenantId, { max_sessions: 7, daily_message_limit: 9, key_requests_per_minute: 50 });
+    await api.database.tenantSql(tenantId, (query) =>
+      query('SELECT wagate_take_daily($1, NULL, 2)', [tenantId]),
+    );
     expect((await client.get('/limits')).body).toMatchObject({
       rate: { key: { limit: 50, windowSeconds: 60 }, tenant: { limit: 12_000 } },
-      messages: { dailyLimit: 9, sessionDailyLimit: null, acceptedToday: 0, remainingToday: 9 },
+      messages: { dailyLimit: 9, sessionDailyLimit: null, acceptedToday: 2, remainingToday: 7 },
       sessions: { limit: 7 },
     });
   });
 });
 
-describe('the daily cap', () => {
-  it('refuses with its own code, says until when, and leaves what was counted', async () => {
-    const { client, tenantId } = await api.createTenant();
-    await limit(tenantId, { daily_message_limit: 2 });
-    const cap = api.app.get(DailyCap, { strict: false });
-    const sessionId = newId('ses');
-    const take = () => api.database.tenantSql(tenantId, (query) => cap.take(query, tenantId, sessionId));
-    const takeByOrm = () => api.database.tenant(tenantId, (tx) => cap.take(tx, tenantId, sessionId));
-    await take();
-    await takeByOrm();
-    for (const again of [take, takeByOrm]) {
-      const error: unknown = await again().catch((caught: unknown) => caught);
-      expect(isAppError(error, 'daily_limit_reached')).toBe(true);
-      expect(error).toMatchObject({ details: [{ path: 'limit.tenant' }] });
-      expect((error as { retryAfterSeconds: number }).retryAfterSeconds).toBeLessThanOrEqual(86_400);
+describe('rate limits whose Redis is away', () => {
+  it('hold in each process, and the log tells of it once', async () => {
+    const lonely = await startApi({ REDIS_URL: 'redis://127.0.0.1:9' });
+    try {
+      const { client, tenantId } = await lonely.createTenant();
+      await lonely.database.worker((tx) =>
+        tx.query('UPDATE tenants SET key_requests_per_minute = 3 WHERE id = $1', [tenantId]),
+      );
+      const statuses: number[] = [];
+      for (let i = 0; i < 5; i += 1) statuses.push((await client.get('/limits')).status);
+      expect(statuses).toEqual([200, 200, 200, 429, 429]);
+      expect(lonely.logged.filter(({ msg }) => String(msg).startsWith('Redis does not'))).toHaveLength(1);
+    } finally {
+      await lonely.close();
     }
-    expect((await client.get('/limits')).body).toMatchObject({
-      messages: { acceptedToday: 2, remainingToday: 0 },
-    });
-  });
-
-  it('does not count what is rolled back', async () => {
-    const { client, tenantId } = await api.createTenant();
-    const cap = api.app.get(DailyCap, { strict: false });
-    const failing = api.database.tenantSql(tenantId, async (query) => {
-      await cap.take(query, tenantId, newId('ses'));
-      throw new Error('the message was refused');
-    });
-    await expect(failing).rejects.toThrow('the message was refused');
-    expect((await client.get('/limits')).body).toMatchObject({ messages: { acceptedToday: 0 } });
   });
 });
 
@@ -116,11 +102,13 @@ describe('usage', () => {
   const today = new Date().toISOString().slice(0, 10);
 
   async function use(tenantId: string, sessionId: string): Promise<void> {
-    const cap = api.app.get(DailyCap, { strict: false });
-    const usage = api.app.get(UsageRepository, { strict: false });
     await api.database.tenantSql(tenantId, async (query) => {
-      await cap.take(query, tenantId, sessionId, 3);
-      await usage.add(query, tenantId, sessionId, { sent: 2, failed: 1, received: 5, mediaBytes: 1000 });
+      await query('SELECT wagate_take_daily($1, $2, 3)', [tenantId, sessionId]);
+      await query(
+        `UPDATE usage_daily SET sent = 2, failed = 1, received = 5, media_bytes = 1000
+         WHERE tenant_id = $1 AND session_id = $2 AND accepted = 3`,
+        [tenantId, sessionId],
+      );
     });
   }
 
@@ -165,6 +153,7 @@ describe('usage', () => {
     'from=2024-01-01&to=2026-01-01',
     'by=session&from=2026-01-01&to=2026-03-01',
     'page=2',
+    'to=0000-06-01',
   ])('refuses %s', async (query) => {
     const { client } = await api.createTenant();
     expect((await client.get(`/usage?${query}`)).body).toMatchObject({

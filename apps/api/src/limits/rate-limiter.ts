@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ThrottlerStorage } from '@nestjs/throttler';
 import type { Logger } from 'pino';
-import { AppError, withDeadline } from '#kernel';
+import { AppError, Clock } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { LOGGER } from '../http/logger.js';
-import { TokenBucketStorage, type ThrottlerRecord } from './token-bucket-storage.js';
+import { networkOf } from './network-of.js';
+import type { BucketState } from './bucket-state.js';
+import { LocalTokenBuckets } from './local-token-buckets.js';
+import { SharedTokenBuckets } from './shared-token-buckets.js';
 
 /** Whose requests are counted. */
 export interface Limited {
@@ -15,30 +17,29 @@ export interface Limited {
 }
 
 /** How one limit stands after a request. */
-export interface LimitState {
+export interface LimitState extends BucketState {
   /** Which limit: of the API key, of its tenant, of failed authentications or of the caller's address. */
   name: 'key' | 'tenant' | 'auth' | 'address';
   limit: number;
-  remaining: number;
-  resetSeconds: number;
-  allowed: boolean;
-  retryAfterSeconds: number;
 }
 
 export const WINDOW_SECONDS = 60;
 const WINDOW_MS = WINDOW_SECONDS * 1000;
 /** Requests without a key (public routes, unknown paths) per address and minute. */
 const ANONYMOUS_PER_MINUTE = 600;
-const STORAGE_TIMEOUT_MS = 500;
+const WARN_EVERY_MS = 60_000;
 
 /** Requests per minute of keys, tenants and addresses. */
 @Injectable()
 export class RateLimiter {
+  private warnedMs = -Infinity;
+
   constructor(
-    @Inject(ThrottlerStorage) private readonly storage: ThrottlerStorage,
-    private readonly local: TokenBucketStorage,
+    private readonly local: LocalTokenBuckets,
+    @Inject(SharedTokenBuckets) private readonly shared: SharedTokenBuckets | null,
     @Inject(API_CONFIG) private readonly config: ApiConfig,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** Counts a request of a key against the key's and its tenant's limit. */
@@ -53,17 +54,13 @@ export class RateLimiter {
 
   /** Counts a request without a key. */
   takeAnonymous(address: string): LimitState {
-    return stateOf(
-      'address',
-      ANONYMOUS_PER_MINUTE,
-      this.local.take(`address:${address}`, WINDOW_MS, ANONYMOUS_PER_MINUTE),
-    );
+    return this.countHere('address', networkOf(address), ANONYMOUS_PER_MINUTE);
   }
 
   /** How the limit on failed authentications stands for an address. */
   failureState(address: string): LimitState {
     const limit = this.config.AUTH_FAILURES_PER_MINUTE;
-    return stateOf('auth', limit, this.local.peek(`auth:${address}`, WINDOW_MS, limit));
+    return { name: 'auth', limit, ...this.local.peek(`auth:${networkOf(address)}`, WINDOW_MS, limit) };
   }
 
   /** Throws AppError `rate_limited` while an address has failed too often. */
@@ -73,8 +70,7 @@ export class RateLimiter {
 
   /** Counts a failed authentication; throws AppError `rate_limited` when it is one too many. */
   async takeAuthFailure(address: string): Promise<void> {
-    const limit = this.config.AUTH_FAILURES_PER_MINUTE;
-    this.assertAllowed([stateOf('auth', limit, this.local.take(`auth:${address}`, WINDOW_MS, limit))]);
+    this.assertAllowed([this.countHere('auth', networkOf(address), this.config.AUTH_FAILURES_PER_MINUTE)]);
   }
 
   /** Throws AppError `rate_limited` that names the first limit that is used up. */
@@ -92,17 +88,26 @@ export class RateLimiter {
     );
   }
 
-  /** When the shared storage is away, this process counts for itself: a broken Redis must not stop the API. */
+  /** When Redis is away, this process counts for itself: a broken Redis must not stop the API. */
   private async count(name: 'key' | 'tenant', id: string, limit: number): Promise<LimitState> {
-    if (this.storage === this.local)
-      return stateOf(name, limit, this.local.take(`${name}:${id}`, WINDOW_MS, limit));
+    if (this.shared === null) return this.countHere(name, id, limit);
     try {
-      const counting = this.storage.increment(`wagate:${name}:${id}`, WINDOW_MS, limit, 0, name);
-      return stateOf(name, limit, await withDeadline(counting, STORAGE_TIMEOUT_MS, 'the rate limit storage'));
+      return { name, limit, ...(await this.shared.take(`${name}:${id}`, WINDOW_MS, limit)) };
     } catch (error) {
-      this.logger.warn({ err: error }, 'rate limits are counted per process for now');
-      return stateOf(name, limit, this.local.take(`${name}:${id}`, WINDOW_MS, limit));
+      this.warn(error);
+      return this.countHere(name, id, limit);
     }
+  }
+
+  private countHere(name: LimitState['name'], id: string, limit: number): LimitState {
+    return { name, limit, ...this.local.take(`${name}:${id}`, WINDOW_MS, limit) };
+  }
+
+  private warn(error: unknown): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.warnedMs < WARN_EVERY_MS) return;
+    this.warnedMs = nowMs;
+    this.logger.warn({ err: error }, 'Redis does not answer: rate limits are counted per process for now');
   }
 }
 
@@ -112,17 +117,3 @@ const DESCRIPTION: Record<LimitState['name'], string> = {
   auth: 'too many failed authentications from this address',
   address: 'too many requests without an API key from this address',
 };
-
-function stateOf(name: LimitState['name'], limit: number, record: ThrottlerRecord): LimitState {
-  const allowed = !record.isBlocked && record.totalHits <= limit;
-  return {
-    name,
-    limit,
-    remaining: Math.max(0, limit - record.totalHits),
-    resetSeconds: Math.max(0, record.timeToExpire),
-    allowed,
-    retryAfterSeconds: allowed
-      ? 0
-      : Math.max(1, record.timeToBlockExpire > 0 ? record.timeToBlockExpire : record.timeToExpire),
-  };
-}

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
-import { asQuery, Database, type Query } from '#database';
+import { Database } from '#database';
 import type { UsageCounts, UsageQuery } from './usage.dto.js';
 
 interface UsageRow {
@@ -20,27 +19,10 @@ export interface PeriodUsage extends UsageCounts {
   sessionId: string | null;
 }
 
-/** Counters that others raise; `accepted` is raised by the daily cap. */
-export type UsageChange = Partial<Omit<UsageCounts, 'accepted'>>;
-
-const SHARDS = 16;
-
 /** Rows of `usage_daily`. */
 @Injectable()
 export class UsageRepository {
   constructor(private readonly database: Database) {}
-
-  /** Raises counters of today, in the caller's transaction; concurrent callers seldom wait for each other. */
-  async add(
-    tx: EntityManager | Query,
-    tenantId: string,
-    sessionId: string,
-    change: UsageChange,
-  ): Promise<void> {
-    const { sent = 0, delivered = 0, failed = 0, received = 0, mediaBytes = 0 } = change;
-    const shard = Math.floor(Math.random() * SHARDS);
-    await asQuery(tx)(ADD, [tenantId, sessionId, shard, sent, delivered, failed, received, mediaBytes]);
-  }
 
   /** Usage per period, oldest first. */
   async list(
@@ -70,15 +52,6 @@ export class UsageRepository {
     }));
   }
 }
-
-const ADD = {
-  name: 'usage_add',
-  text: `INSERT INTO usage_daily AS u (tenant_id, day, session_id, shard, sent, delivered, failed, received, media_bytes)
-    VALUES ($1, (now() AT TIME ZONE 'utc')::date, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET sent = u.sent + excluded.sent,
-      delivered = u.delivered + excluded.delivered, failed = u.failed + excluded.failed,
-      received = u.received + excluded.received, media_bytes = u.media_bytes + excluded.media_bytes`,
-};
 
 /** session_id '' holds the tenant's own count of accepted messages, which the sessions' rows sum up to. */
 const LIST = `SELECT to_char(day, $4) AS period, CASE WHEN $5::boolean THEN session_id END AS session_id,

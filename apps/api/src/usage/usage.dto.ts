@@ -6,10 +6,13 @@ const MOST_DAYS = 366;
 const MOST_DAYS_BY_SESSION = 31;
 const DAY_MS = 86_400_000;
 
+/** A day that Postgres has too: there is no year 0. */
+const daySchema = z.iso.date().refine((day) => day >= '2000-01-01', 'must be 2000-01-01 or later');
+
 const usageQuerySchema = z
   .strictObject({
-    from: z.iso.date().optional().describe('First UTC day; 30 days before `to` unless told'),
-    to: z.iso.date().optional().describe('Last UTC day, included; today unless told'),
+    from: daySchema.optional().describe('First UTC day; 30 days before `to` unless told'),
+    to: daySchema.optional().describe('Last UTC day, included; today unless told'),
     granularity: z.enum(['day', 'month']).default('day').describe('Length of a period'),
     by: z
       .enum(['tenant', 'session'])

@@ -1,9 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { ThrottlerStorage } from '@nestjs/throttler';
 import { Clock } from '#kernel';
-
-/** What a storage of @nestjs/throttler answers; times in seconds. */
-export type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+import { bucketStateOf, type BucketState } from './bucket-state.js';
 
 interface Bucket {
   tokens: number;
@@ -15,41 +12,31 @@ interface Bucket {
 const SWEEP_EVERY = 10_000;
 
 /**
- * Token buckets in memory: `limit` tokens, refilled evenly over `ttl` milliseconds. Unlike a fixed window it does not
+ * Token buckets of this process: `limit` tokens, refilled evenly over `ttlMs`. Unlike a fixed window it does not
  * let twice the limit through around a window's edge.
  */
 @Injectable()
-export class TokenBucketStorage implements ThrottlerStorage {
+export class LocalTokenBuckets {
   private readonly buckets = new Map<string, Bucket>();
   private untilSweep = SWEEP_EVERY;
 
   constructor(@Inject(Clock) private readonly clock: Clock) {}
 
-  increment(
-    key: string,
-    ttl: number,
-    limit: number,
-    _blockDuration: number,
-    name: string,
-  ): Promise<ThrottlerRecord> {
-    return Promise.resolve(this.take(`${name}:${key}`, ttl, limit));
-  }
-
   /** Takes a token if there is one. */
-  take(key: string, ttlMs: number, limit: number): ThrottlerRecord {
+  take(key: string, ttlMs: number, limit: number): BucketState {
     const bucket = this.refilled(key, ttlMs, limit);
     const allowed = bucket.tokens >= 1;
     if (allowed) bucket.tokens -= 1;
     bucket.fullAtMs = bucket.atMs + ((limit - bucket.tokens) * ttlMs) / limit;
     this.buckets.set(key, bucket);
     this.sweepNowAndThen();
-    return recordOf(bucket, ttlMs, limit, allowed);
+    return bucketStateOf(bucket.tokens, allowed, { ttlMs, limit });
   }
 
   /** The same without taking. */
-  peek(key: string, ttlMs: number, limit: number): ThrottlerRecord {
+  peek(key: string, ttlMs: number, limit: number): BucketState {
     const bucket = this.refilled(key, ttlMs, limit);
-    return recordOf(bucket, ttlMs, limit, bucket.tokens >= 1);
+    return bucketStateOf(bucket.tokens, bucket.tokens >= 1, { ttlMs, limit });
   }
 
   private refilled(key: string, ttlMs: number, limit: number): Bucket {
@@ -67,15 +54,4 @@ export class TokenBucketStorage implements ThrottlerStorage {
     const nowMs = this.clock.monotonicMs();
     for (const [key, bucket] of this.buckets) if (bucket.fullAtMs <= nowMs) this.buckets.delete(key);
   }
-}
-
-function recordOf(bucket: Bucket, ttlMs: number, limit: number, allowed: boolean): ThrottlerRecord {
-  const used = limit - Math.floor(bucket.tokens);
-  const untilTokenMs = allowed ? 0 : ((1 - bucket.tokens) * ttlMs) / limit;
-  return {
-    totalHits: allowed ? used : used + 1,
-    timeToExpire: Math.ceil(Math.max(0, bucket.fullAtMs - bucket.atMs) / 1000),
-    isBlocked: !allowed,
-    timeToBlockExpire: Math.max(allowed ? 0 : 1, Math.ceil(untilTokenMs / 1000)),
-  };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Clock } from '#kernel';
-import { TokenBucketStorage } from './token-bucket-storage.js';
+import { LocalTokenBuckets } from './local-token-buckets.js';
 
 class HandClock extends Clock {
   ms = 0;
@@ -20,15 +20,15 @@ const TTL_MS = 60_000;
 describe('a token bucket', () => {
   it('lets the whole limit through at once, then one per refill, and says when', () => {
     const clock = new HandClock();
-    const storage = new TokenBucketStorage(clock);
-    const take = () => storage.take('a', TTL_MS, 6);
-    for (let hit = 1; hit <= 6; hit += 1) expect(take()).toMatchObject({ totalHits: hit, isBlocked: false });
-    expect(take()).toMatchObject({ totalHits: 7, isBlocked: true, timeToBlockExpire: 10, timeToExpire: 60 });
+    const buckets = new LocalTokenBuckets(clock);
+    const take = () => buckets.take('a', TTL_MS, 6);
+    for (let left = 5; left >= 0; left -= 1) expect(take()).toMatchObject({ remaining: left, allowed: true });
+    expect(take()).toMatchObject({ remaining: 0, allowed: false, retryAfterSeconds: 10, resetSeconds: 60 });
     clock.ms += 9_999;
-    expect(take()).toMatchObject({ isBlocked: true, timeToBlockExpire: 1 });
+    expect(take()).toMatchObject({ allowed: false, retryAfterSeconds: 1 });
     clock.ms += 1;
-    expect(take()).toMatchObject({ isBlocked: false });
-    expect(take()).toMatchObject({ isBlocked: true });
+    expect(take()).toMatchObject({ allowed: true });
+    expect(take()).toMatchObject({ allowed: false });
   });
 
   it('never lets more through than the limit and what refills, over any window', () => {
@@ -39,11 +39,11 @@ describe('a token bucket', () => {
         fc.integer({ min: 1, max: 50 }),
         (steps, limit) => {
           const clock = new HandClock();
-          const storage = new TokenBucketStorage(clock);
+          const buckets = new LocalTokenBuckets(clock);
           const passedMs: number[] = [];
           for (const waitMs of steps) {
             clock.ms += waitMs;
-            if (!storage.take('a', TTL_MS, limit).isBlocked) passedMs.push(clock.ms);
+            if (buckets.take('a', TTL_MS, limit).allowed) passedMs.push(clock.ms);
           }
           for (const [i, startMs] of passedMs.entries()) {
             for (let j = i; j < passedMs.length; j += 1) {
@@ -58,10 +58,10 @@ describe('a token bucket', () => {
   });
 
   it('keeps buckets apart and peeks without taking', () => {
-    const storage = new TokenBucketStorage(new HandClock());
-    expect(storage.take('a', TTL_MS, 1).isBlocked).toBe(false);
-    expect(storage.peek('a', TTL_MS, 1).isBlocked).toBe(true);
-    expect(storage.peek('b', TTL_MS, 1).isBlocked).toBe(false);
-    expect(storage.take('b', TTL_MS, 1).isBlocked).toBe(false);
+    const buckets = new LocalTokenBuckets(new HandClock());
+    expect(buckets.take('a', TTL_MS, 1).allowed).toBe(true);
+    expect(buckets.peek('a', TTL_MS, 1).allowed).toBe(false);
+    expect(buckets.peek('b', TTL_MS, 1).allowed).toBe(true);
+    expect(buckets.take('b', TTL_MS, 1).allowed).toBe(true);
   });
 });

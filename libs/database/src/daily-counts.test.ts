@@ -13,7 +13,8 @@ beforeAll(async () => {
   appUrl.username = 'wagate_app';
   appUrl.password = 'an app password';
   await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
-  database = await Database.open({ url: appUrl.href, poolSize: 8 });
+  // Many callers share few connections here, and a slow machine is slow.
+  database = await Database.open({ url: appUrl.href, poolSize: 8, connectTimeoutMs: 60_000 });
 });
 
 afterAll(async () => {
@@ -65,6 +66,20 @@ describe('the daily cap', () => {
     expect(results.filter(Boolean)).toHaveLength(3);
     expect(await take(tenantId, 'ses_b')).toBe(true);
     expect(await counted(tenantId, '')).toBe(4);
+  });
+
+  it('bites at once when it is set or lowered below what was counted', async () => {
+    const tenantId = await newTenant(null, null);
+    for (let i = 0; i < 4; i += 1) expect(await take(tenantId, 'ses_a', 25)).toBe(true);
+    const cap = (lim: number) =>
+      database.worker((tx) =>
+        tx.query('UPDATE tenants SET daily_message_limit = $2 WHERE id = $1', [tenantId, lim]),
+      );
+    await cap(48);
+    expect(await take(tenantId, 'ses_a')).toBe(false);
+    expect(await counted(tenantId, '')).toBe(100);
+    await cap(400);
+    expect(await take(tenantId, 'ses_a')).toBe(true);
   });
 
   it('takes several at once, all or none', async () => {

@@ -106,8 +106,9 @@ CREATE TABLE usage_daily (
 SELECT wagate_tenant_table('usage_daily', worker => true);
 
 -- Adds n accepted messages to one counter unless that would pass the limit (null: none); true when added. The limit
--- is divided among the 16 rows, so exactly "lim" fit in a day. After false the caller must roll back: a part of n may
--- have been added.
+-- is divided among the 16 rows, so exactly "lim" fit in a day. What was counted before a limit was set or lowered may
+-- lie on few rows, so their sum is looked at first. After false the caller must roll back: a part of n may have been
+-- added.
 -- A limited counter never waits for a row lock, so callers cannot deadlock, whatever they hold: it takes a row that
 -- is free, and looks again for up to a second while those with room are held by others.
 CREATE FUNCTION wagate_count_accepted(tenant text, session text, n integer, lim integer) RETURNS boolean
@@ -123,6 +124,10 @@ BEGIN
     VALUES (tenant, today, session, own, n)
     ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET accepted = u.accepted + n;
     RETURN true;
+  END IF;
+  IF (SELECT coalesce(sum(u.accepted), 0) FROM usage_daily u
+      WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = session) + n > lim THEN
+    RETURN false;
   END IF;
   FOR attempt IN 1..500 LOOP
     EXIT WHEN n > lim / 16 + (lim % 16 > 0)::integer;

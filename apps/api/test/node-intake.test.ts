@@ -94,6 +94,20 @@ describe('a heartbeat', () => {
     expect(await read(session.id)).toMatchObject({ state: 'connected', since, provenAt });
   });
 
+  it('of a node that was started anew leaves none of its sessions connected until it says so', async () => {
+    const session = await started();
+    const address = node.addressOf(session.id);
+    await node.become(session.id, connected('4915112345678'));
+    expect(await read(session.id)).toMatchObject({ state: 'connected' });
+    node.bootId = 'boot-3';
+    node.sessions.clear();
+    await node.heartbeat();
+    expect(await read(session.id)).toMatchObject({ state: 'starting', reason: 'launching' });
+    node.sessions.set(session.id, { ...address, snapshot: connected('4915112345678') });
+    await node.heartbeat();
+    expect(await read(session.id)).toMatchObject({ state: 'connected' });
+  });
+
   it('that was overtaken by an event changes nothing', async () => {
     const session = await started();
     const address = node.addressOf(session.id);

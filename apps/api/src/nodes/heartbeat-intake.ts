@@ -23,7 +23,8 @@ export class HeartbeatIntake {
 
   async accept(heartbeat: Heartbeat): Promise<HeartbeatAnswer> {
     const changed = await this.database.workerSql(async (query) => {
-      await this.registry.record(query, heartbeat);
+      const { isNewBoot } = await this.registry.record(query, heartbeat);
+      if (isNewBoot) await this.placed.begin(query, heartbeat.name);
       const sessions = await this.placed.listOn(query, heartbeat.name);
       const known = new Map(sessions.map((session) => [session.id, session]));
       const current = heartbeat.sessions.filter((reported) =>

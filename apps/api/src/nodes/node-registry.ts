@@ -72,15 +72,17 @@ export class NodeRegistry {
    * Writes what a heartbeat says of its node. Where a node runs behind SESSION_NODE_URL, that is its address, whatever
    * it calls itself, as long as no other node has it.
    */
-  async record(query: Query, heartbeat: Heartbeat): Promise<void> {
-    await query(
+  async record(query: Query, heartbeat: Heartbeat): Promise<{ isNewBoot: boolean }> {
+    const [row] = await query<{ bootBefore: string | null }>(
       {
         name: 'node_record',
-        text: `INSERT INTO nodes AS n (name, url, capacity, boot_id, sandbox, session_count, last_seen_at)
+        text: `WITH before AS (SELECT boot_id FROM nodes WHERE name = $1)
+          INSERT INTO nodes AS n (name, url, capacity, boot_id, sandbox, session_count, last_seen_at)
           VALUES ($1, CASE WHEN $7::text IS NOT NULL AND NOT EXISTS (SELECT FROM nodes o WHERE o.url = $7 AND o.name <> $1)
             THEN $7 ELSE $2 END, $3, $4, $5, $6, now())
           ON CONFLICT (name) DO UPDATE SET url = excluded.url, capacity = excluded.capacity, boot_id = excluded.boot_id,
-            sandbox = excluded.sandbox, session_count = excluded.session_count, last_seen_at = now()`,
+            sandbox = excluded.sandbox, session_count = excluded.session_count, last_seen_at = now()
+          RETURNING (SELECT boot_id FROM before) AS "bootBefore"`,
       },
       [
         heartbeat.name,
@@ -92,6 +94,7 @@ export class NodeRegistry {
         this.config.SESSION_NODE_URL ?? null,
       ],
     );
+    return { isNewBoot: row?.bootBefore !== heartbeat.bootId };
   }
 
   /** What is remembered is out of date: a node was heard. */

@@ -60,6 +60,17 @@ export class PlacedSessions {
     );
   }
 
+  /** A node that was started anew runs nothing yet, whatever was last known of its sessions. */
+  async begin(query: Query, nodeName: string): Promise<void> {
+    await query(
+      `UPDATE sessions SET state = 'starting', reason = 'launching', action = NULL, detail = NULL, since = now(),
+         reported_at = now(), updated_at = now()
+       WHERE node_name = $1 AND desired = 'running'
+         AND state IN ('pairing', 'connecting', 'connected', 'interrupted')`,
+      [nodeName],
+    );
+  }
+
   /** Keeps a fact that could not be stored as what it is. */
   async quarantine(query: Query, key: SessionKey, fact: NodeFact, error: string): Promise<void> {
     await query(

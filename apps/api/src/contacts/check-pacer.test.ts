@@ -38,4 +38,13 @@ describe('CheckPacer', () => {
     expect(() => pacer.take('a', 6)).toThrow(expect.objectContaining({ retryAfterSeconds: 3 }));
     pacer.take('a', 5);
   });
+
+  it('gives one at a time for those who can do without', () => {
+    const clock = new SetClock();
+    const pacer = new CheckPacer(clock);
+    pacer.take('a', 19);
+    expect([pacer.takeOne('a'), pacer.takeOne('a'), pacer.takeOne('b')]).toEqual([true, false, true]);
+    clock.ms += 3_000;
+    expect([pacer.takeOne('a'), pacer.takeOne('a')]).toEqual([true, false]);
+  });
 });

@@ -22,19 +22,27 @@ export class CheckPacer {
 
   /** @throws AppError `rate_limited` that says when to come back; nothing is taken then */
   take(sessionId: string, count: number): void {
+    const missing = this.tryTake(sessionId, count);
+    if (missing === 0) return;
+    const message = `a session can look up ${PER_MINUTE} numbers a minute; try again later`;
+    throw new AppError('rate_limited', message, {
+      retryAfterSeconds: Math.ceil((missing * 60) / PER_MINUTE),
+    });
+  }
+
+  /** True when one number was taken; false when none is left now. */
+  takeOne(sessionId: string): boolean {
+    return this.tryTake(sessionId, 1) === 0;
+  }
+
+  /** How many are missing; 0 when they were taken. */
+  private tryTake(sessionId: string, count: number): number {
     const nowMs = this.clock.monotonicMs();
     this.forgetFull(nowMs);
     const tokens = filled(this.buckets.get(sessionId), nowMs);
-    if (tokens < count) {
-      throw new AppError(
-        'rate_limited',
-        `a session can look up ${PER_MINUTE} numbers a minute; try again later`,
-        {
-          retryAfterSeconds: Math.ceil(((count - tokens) * 60) / PER_MINUTE),
-        },
-      );
-    }
+    if (tokens < count) return count - tokens;
     this.buckets.set(sessionId, { tokens: tokens - count, atMs: nowMs });
+    return 0;
   }
 
   private forgetFull(nowMs: number): void {

@@ -11,6 +11,6 @@ import { ContactsService } from './contacts.service.js';
   imports: [NodesModule, SessionsModule],
   controllers: [ContactsController],
   providers: [CheckPacer, ContactFacts, ContactRepository, ContactsService],
-  exports: [ContactRepository],
+  exports: [CheckPacer, ContactRepository],
 })
 export class ContactsModule {}

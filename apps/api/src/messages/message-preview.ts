@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
 import { isAppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
+import { CheckPacer } from '../contacts/index.js';
 import { NodeClient, type StoredSession } from '../nodes/index.js';
 import { addressOf } from '../sessions/index.js';
 import { MessageRepository } from './message-repository.js';
@@ -31,6 +32,7 @@ export class MessagePreview {
     private readonly messages: MessageRepository,
     private readonly database: Database,
     private readonly nodes: NodeClient,
+    private readonly pacer: CheckPacer,
   ) {}
 
   /** @throws what `MessageSender.send` throws before it accepts; files are not fetched */
@@ -52,6 +54,7 @@ export class MessagePreview {
 
   private async isOnWhatsApp(session: StoredSession, { phone }: Recipient): Promise<boolean | null> {
     if (phone === null || session.state !== 'connected' || session.nodeName === null) return null;
+    if (!this.pacer.takeOne(session.id)) return null;
     try {
       const { results } = await this.nodes.call(
         { nodeName: session.nodeName },

@@ -23,6 +23,8 @@ export interface OperationOptions {
     description?: string;
     /** Set for an answer that is not JSON. */
     contentType?: string;
+    /** Further content types, for an answer that is JSON unless the request wants another form. */
+    otherTypes?: string[];
   };
   /** Codes besides those that any operation can answer. */
   problems?: ErrorCode[];
@@ -36,6 +38,7 @@ export function Operation(options: OperationOptions): MethodDecorator {
     ApiOperation({ summary, ...(description ? { description } : {}) }),
     ApiExtension('x-idempotent', idempotent),
     ApiProblems(...problems),
+    ApiExtension('x-other-types', answer.otherTypes ?? []),
     ApiResponse({ status: answer.status, description: answer.description ?? summary, ...bodyOf(answer) }),
   );
 }

@@ -52,7 +52,12 @@ export class SessionLinkingController {
     description:
       'JSON by default; `format=png` and `format=svg` answer an image, `format=terminal` answers text. `wait` holds the answer until there is a QR code. Whoever scans it is linked: treat it as a password.',
     idempotent: 'safe',
-    answer: { status: 200, type: QrDto, example: QR_EXAMPLE },
+    answer: {
+      status: 200,
+      type: QrDto,
+      example: QR_EXAMPLE,
+      otherTypes: ['image/png', 'image/svg+xml', 'text/plain'],
+    },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'qr_not_available', 'node_unavailable'],
   })
   async qr(

@@ -13,6 +13,7 @@ interface DocumentedOperation {
   'x-scopes'?: string[];
   'x-idempotent'?: string;
   'x-problems'?: ErrorCode[];
+  'x-other-types'?: string[];
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
@@ -52,6 +53,7 @@ export function completeDocument(document: OpenAPIObject): OpenAPIObject {
 /** @param isLimited whether the rate limits stand before it, as they do before everything below the API's prefix */
 function completeOperation(operation: DocumentedOperation, isLimited: boolean): void {
   const isByKey = operation['x-idempotent'] === 'by_key';
+  addOtherTypes(operation);
   if (isByKey) operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_HEADER];
   const headerNames = Object.keys(RESPONSE_HEADERS).filter((name) => isLimited || name === 'X-Request-Id');
   const headers = Object.fromEntries(
@@ -65,6 +67,21 @@ function completeOperation(operation: DocumentedOperation, isLimited: boolean): 
     const ofStatus = codes.filter((code) => ERROR_STATUS[code] === status);
     operation.responses[String(status)] ??= problemResponse(status, ofStatus);
   }
+}
+
+/** Writes out the mark of an answer that comes in several content types. */
+function addOtherTypes(operation: DocumentedOperation): void {
+  const types = operation['x-other-types'] ?? [];
+  delete operation['x-other-types'];
+  for (const response of Object.values(operation.responses)) {
+    const others = types.map((type) => [type, { schema: schemaOf(type) }] as const);
+    if (others.length > 0) response.content = { ...response.content, ...Object.fromEntries(others) };
+  }
+}
+
+function schemaOf(contentType: string): object {
+  const isText = contentType.startsWith('text/') || contentType.endsWith('+xml');
+  return isText ? { type: 'string' } : { type: 'string', format: 'binary' };
 }
 
 function codesOf(operation: DocumentedOperation, isByKey: boolean, isLimited: boolean): ErrorCode[] {

@@ -9,7 +9,7 @@ import type { RunningPostgres } from '#embedded';
 
 const ROUNDS = 3;
 const SECONDS = 10;
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 10;
 const PATH = '/api/v1/messages';
 const TEXT = 'Your order 4711 has left our warehouse and arrives tomorrow between 9 and 12. '.repeat(2);
 

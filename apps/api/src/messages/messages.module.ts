@@ -27,9 +27,10 @@ import { MessagesService } from './messages.service.js';
 import { AckRecorder } from './recorder/ack-recorder.js';
 import { MessageRecorder } from './recorder/message-recorder.js';
 import { RecordedMessages } from './recorder/recorded-messages.js';
+import { TextLane } from './accept/text-lane.js';
 import { StoredAnswers } from './stored-answers.js';
 
-const ACCEPT = [AcceptQueue, AcceptRepository, SessionMemory, StoredAnswers];
+const ACCEPT = [AcceptQueue, AcceptRepository, SessionMemory, StoredAnswers, TextLane];
 const DISPATCH = [
   ClaimRepository,
   Dispatcher,

@@ -73,13 +73,20 @@ export class ResultWriter {
 
   /** One that the database refuses must not hold up the others: its message is looked up instead. */
   private async writeAlone(result: AttemptResult): Promise<void> {
+    const { messageId } = result;
+    const outcome = { outcome: 'unknown' as const, reason: 'the result could not be stored' };
     try {
       await this.repository.write([result]);
-    } catch (error) {
-      const { messageId } = result;
-      this.logger.error({ err: error, messageId }, 'the result of a send was refused; it counts as unknown');
-      const outcome = { outcome: 'unknown' as const, reason: 'the result could not be stored' };
-      await this.repository.write([{ ...result, end: { kind: 'outcome', outcome, held: false } }]);
+    } catch (refused) {
+      this.logger.error(
+        { err: refused, messageId },
+        'the result of a send was refused; it counts as unknown',
+      );
+      await this.repository
+        .write([{ ...result, end: { kind: 'outcome', outcome, held: false } }])
+        .catch((error: unknown) => {
+          this.logger.error({ err: error, messageId }, 'an attempt stays open until this process ends');
+        });
     }
   }
 }

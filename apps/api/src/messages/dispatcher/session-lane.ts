@@ -38,6 +38,10 @@ export class SessionLane {
   private pauses = 0;
   private stopped = false;
   private readonly calls = new Set<Promise<void>>();
+  /** Messages on their way back into the queue: until they are there, what stands behind them could be claimed. */
+  private goingBack = 0;
+  /** Chats of which something went back since the last claim began: what that claim brings stands behind it. */
+  private readonly disturbed = new Set<string>();
 
   constructor(private readonly parts: LaneParts) {}
 
@@ -72,7 +76,8 @@ export class SessionLane {
       if (this.sending.size >= MOST_IN_FLIGHT) break;
       if (next && !this.sending.has(chat)) this.call(chat, next);
     }
-    if (this.mayHaveMore && !this.claiming && this.count() <= REFILL_AT) this.refill();
+    const canClaim = !this.claiming && this.goingBack === 0 && this.count() <= REFILL_AT;
+    if (this.mayHaveMore && canClaim) this.refill();
   }
 
   private count(): number {
@@ -90,6 +95,7 @@ export class SessionLane {
     clearTimeout(this.timer);
     this.timer = undefined;
     this.mayHaveMore = false;
+    this.disturbed.clear();
     this.claiming = this.claim().finally(() => {
       this.claiming = undefined;
       this.step();
@@ -112,7 +118,8 @@ export class SessionLane {
   private take(messages: ClaimedMessage[]): void {
     for (const message of messages) {
       const waiting = this.chats.get(message.chatId);
-      if (waiting) waiting.push(message);
+      if (this.disturbed.has(message.chatId)) this.write(message, { kind: 'released' });
+      else if (waiting) waiting.push(message);
       else this.chats.set(message.chatId, [message]);
     }
     if (messages.length >= CLAIM_SIZE) this.mayHaveMore = true;
@@ -175,11 +182,18 @@ export class SessionLane {
   }
 
   /** A chat's next message does not wait for this; a lane that stops does. */
-  private write({ session, id, attempt }: ClaimedMessage, end: AttemptEnd): void {
+  private write({ session, id, attempt, chatId }: ClaimedMessage, end: AttemptEnd): void {
+    const isGoingBack = end.kind === 'released' || end.outcome.outcome !== 'handed';
+    if (isGoingBack) {
+      this.goingBack += 1;
+      this.disturbed.add(chatId);
+    }
     const written = this.parts
       .write({ tenantId: session.tenantId, messageId: id, attempt, end })
       .finally(() => {
         this.calls.delete(written);
+        if (isGoingBack) this.goingBack -= 1;
+        this.step();
       });
     this.calls.add(written);
   }

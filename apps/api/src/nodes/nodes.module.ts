@@ -5,9 +5,12 @@ import { InternalRoutes } from './internal-routes.js';
 import { NodeClient } from './node-client.js';
 import { NodeFactHandlers } from './node-fact-handlers.js';
 import { NodeRegistry } from './node-registry.js';
+import { NodesController } from './nodes.controller.js';
+import { NodesService } from './nodes.service.js';
 import { PlacedSessions } from './placed-sessions.js';
 
 @Module({
+  controllers: [NodesController],
   providers: [
     NodeClient,
     NodeRegistry,
@@ -16,6 +19,7 @@ import { PlacedSessions } from './placed-sessions.js';
     EventIntake,
     HeartbeatIntake,
     InternalRoutes,
+    NodesService,
   ],
   exports: [NodeClient, NodeRegistry, NodeFactHandlers, PlacedSessions, EventIntake],
 })

@@ -8,6 +8,7 @@ import type { ApiConfig } from './config.js';
 import { Metrics } from './health/index.js';
 import { ApiAdapter } from './http/api-adapter.js';
 import { API_PREFIX, NestLogger } from './http/index.js';
+import { drainRefusedBodies } from './http/drain-refused-bodies.js';
 import { logRequests } from './http/request-log.js';
 import { setSecurityHeaders } from './http/security-headers.js';
 import { serveOpenApi } from './openapi.js';
@@ -35,7 +36,15 @@ export async function createApp(
   if (preview) return app;
   const fastify = app.getHttpAdapter().getInstance();
   const gate = app.get(RequestGate, { strict: false });
-  setSecurityHeaders(fastify, config);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    setSecurityHeaders(request, reply, config);
+    done();
+  });
+  adapter.onUnroutable((request, reply) => {
+    setSecurityHeaders(request, reply, config);
+    gate.enterUnknown(request, reply);
+  });
+  drainRefusedBodies(fastify);
   logRequests(fastify, logger, app.get(Metrics, { strict: false }));
   fastify.addHook('onRequest', (request, reply) => gate.enter(request, reply));
   serveOpenApi(app, config);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MediaStore } from '#media-store';
 import type { Answer } from '../../../test/support/http-client.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
+import { waitFor } from '../../../test/support/index.js';
 import type { MediaResource } from '../src/media/media.dto.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, handed, Messaging, OWN_PHONE, statusOf } from './messaging.js';
@@ -44,6 +45,26 @@ async function rows(): Promise<number> {
 }
 
 describe('an upload', () => {
+  it('that is refused leaves its connection good for the next request', async () => {
+    const url = new URL(messaging.api.baseUrl);
+    const socket = connect(Number(url.port), url.hostname);
+    let answers = '';
+    socket.on('data', (chunk: Buffer) => (answers += chunk.toString()));
+    const head =
+      `--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n` +
+      'Content-Type: application/octet-stream\r\n\r\n';
+    const body = Buffer.concat([Buffer.from(head), Buffer.alloc(10_500_000), Buffer.from('\r\n--x--\r\n')]);
+    const upload =
+      `POST /api/v1/media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+      `Content-Length: ${String(body.length)}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n`;
+    socket.write(upload);
+    socket.write(body);
+    await waitFor(() => answers.startsWith('HTTP/1.1 413') && answers.endsWith('}'), { what: 'the refusal' });
+    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    await waitFor(() => answers.includes('HTTP/1.1 200'), { what: 'the next answer' });
+    socket.destroy();
+  });
+
   it('is stored as it is, larger than memory buffers, and comes back whole and in parts', async () => {
     const bytes = randomBytes(8_500_000);
     const answer = await upload(bytes, 'Übersicht "2026".xlsx', 'application/octet-stream');

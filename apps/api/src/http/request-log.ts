@@ -7,8 +7,8 @@ export interface RequestObserver {
   observe(request: ApiRequest, reply: ApiReply): void;
 }
 
-/** Health probes and scrapes come every few seconds and say nothing. */
-const QUIET = /^\/(health|metrics|docs)/;
+/** Health probes, scrapes and heartbeats come every few seconds and say nothing. */
+const QUIET = /^\/(health|metrics|docs|internal\/nodes)/;
 
 /** One line per answered request: the route's pattern, never its URL, query or body. */
 export function logRequests(fastify: FastifyInstance, logger: Logger, metrics: RequestObserver): void {
@@ -24,7 +24,7 @@ export function logRequests(fastify: FastifyInstance, logger: Logger, metrics: R
       tenantId: request.auth?.tenantId,
       keyId: request.auth?.keyId,
     };
-    if (QUIET.test(route)) logger.trace(line, 'request');
+    if (QUIET.test(route) && reply.statusCode < 400) logger.trace(line, 'request');
     else logger.info(line, 'request');
     done();
   });

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KEY_MODES, SCOPES, type KeyMode, type Scope } from '#contracts';
 import { Database, migrate } from '#database';
-import { AppError } from '#kernel';
+import { AppError, SystemClock } from '#kernel';
 import { loadConfigOrExit } from '#runtime';
 import { ApiKeyRepository } from './api-keys/api-key-repository.js';
 import { ApiKeyService } from './api-keys/api-key.service.js';
@@ -49,6 +49,7 @@ async function withServices(work: (services: Services) => Promise<void>): Promis
       new KeyHasher(config),
       audit,
       idempotency,
+      new SystemClock(),
     );
     const tenants = new TenantService(database, new TenantRepository(), keys, audit, idempotency);
     await work({ database, tenants, keys });

@@ -175,6 +175,46 @@ describe('API keys', () => {
     expect((await auditOf(tenant.tenantId)).map(({ action }) => action)).toContain('api_key.rotated');
   });
 
+  it('are rotated once: a second successor would end with the overlap', async () => {
+    const tenant = await api.createTenant();
+    const { body: old } = await tenant.client.post<CreatedApiKey>('/api-keys', {
+      name: 'old',
+      scopes: ['messages:send'],
+    });
+    const rotate = () => tenant.client.post<CreatedApiKey>(`/api-keys/${old.id}/rotate`, {});
+    const answers = await Promise.all([rotate(), rotate()]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    const next = answers.find(({ status }) => status === 201)?.body;
+    expect(next?.expiresAt).toBeNull();
+    const again = await rotate();
+    expect(again.body).toMatchObject({ code: 'invalid_state' });
+    expect(JSON.stringify(again.body)).toContain(next?.id);
+  });
+
+  it('that have expired are not rotated', async () => {
+    const tenant = await api.createTenant();
+    const expiresAt = new Date(Date.now() - 1_000).toISOString();
+    const { body } = await tenant.client.post<CreatedApiKey>('/api-keys', {
+      name: 'over',
+      scopes: ['messages:send'],
+      expiresAt,
+    });
+    expect((await tenant.client.post(`/api-keys/${body.id}/rotate`, {})).body).toMatchObject({
+      status: 409,
+      code: 'invalid_state',
+    });
+  });
+
+  it('and tenants say where they are when they are created', async () => {
+    const { client } = await api.createTenant();
+    const created = await client.post<CreatedApiKey>('/api-keys', { name: 'x', scopes: ['messages:send'] });
+    expect(created.headers.get('location')).toBe(`/api/v1/api-keys/${created.body.id}`);
+    const rotated = await client.post<CreatedApiKey>(`/api-keys/${created.body.id}/rotate`, {});
+    expect(rotated.headers.get('location')).toBe(`/api/v1/api-keys/${rotated.body.id}`);
+    const tenant = await operator.client.post<{ id: string }>('/tenants', { name: 'New' });
+    expect(tenant.headers.get('location')).toBe(`/api/v1/tenants/${tenant.body.id}`);
+  });
+
   it('are revoked for good; revoking again changes nothing', async () => {
     const tenant = await api.createTenant();
     const { body } = await tenant.client.post<CreatedApiKey>('/api-keys', {
@@ -222,6 +262,7 @@ describe('API keys', () => {
       { name: 'x' },
       { name: 'x', scopes: [] },
       { name: 'x'.repeat(101), scopes: ['messages:send'] },
+      { name: 'a\u0000b', scopes: ['messages:send'] },
       { name: 'x', scopes: ['messages:send'], allowedIps: ['not-an-ip'] },
       { name: 'x', scopes: ['messages:send'], allowedIps: ['10.0.0.0/33'] },
       { name: 'x', scopes: ['messages:send'], expiresAt: 'tomorrow' },

@@ -28,6 +28,11 @@ export class ApiKeyRepository {
     return tx.findOneBy(ApiKeyRow, { tenantId, id });
   }
 
+  /** As `find`; no other transaction changes the key until this one ends. */
+  findToChange(tx: EntityManager, tenantId: string, id: string): Promise<ApiKeyRow | null> {
+    return tx.findOne(ApiKeyRow, { where: { tenantId, id }, lock: { mode: 'pessimistic_write' } });
+  }
+
   /** Newest first; `limit` + 1 rows at most. */
   list(tx: EntityManager, tenantId: string, { limit, after }: PageRequest): Promise<ApiKeyRow[]> {
     const select = tx.createQueryBuilder(ApiKeyRow, 'k').where('k.tenantId = :tenantId', { tenantId });
@@ -47,12 +52,17 @@ export class ApiKeyRepository {
     return rows.length > 0;
   }
 
-  /** Lets a key end after `overlapSeconds`, unless it ends sooner anyway. */
-  async endAfter(tx: EntityManager, tenantId: string, id: string, overlapSeconds: number): Promise<void> {
+  /** Notes the successor of a key and lets it end after `overlapSeconds`, unless it ends sooner anyway. */
+  async replace(
+    tx: EntityManager,
+    tenantId: string,
+    id: string,
+    { by, overlapSeconds }: { by: string; overlapSeconds: number },
+  ): Promise<void> {
     await asQuery(tx)(
-      `UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $3))
+      `UPDATE api_keys SET replaced_by = $4, expires_at = least(expires_at, now() + make_interval(secs => $3))
        WHERE tenant_id = $1 AND id = $2`,
-      [tenantId, id, overlapSeconds],
+      [tenantId, id, overlapSeconds, by],
     );
   }
 }

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentActor, type Actor } from '../audit/index.js';
 import { CurrentKey, CurrentTenant, Scopes, type AuthContext } from '../auth/index.js';
-import { Operation, type Page } from '../http/index.js';
+import { Operation, setLocation, type ApiReply, type Page } from '../http/index.js';
 import { Idempotency, type IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
 import {
   API_KEY_EXAMPLE,
@@ -45,13 +45,14 @@ export class ApiKeyController {
     answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE },
     problems: ['session_not_allowed', 'wrong_key_mode'],
   })
-  create(
+  async create(
     @CurrentKey() auth: AuthContext,
     @CurrentActor() by: Actor,
     @Body() body: CreateApiKeyDto,
     @Idempotency() request: IdempotentRequest | undefined,
+    @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<IdempotentAnswer<CreatedApiKey>> {
-    return this.keys.create(auth, by, body, request);
+    return located(await this.keys.create(auth, by, body, request), reply);
   }
 
   @Post(':id/rotate')
@@ -63,14 +64,15 @@ export class ApiKeyController {
     answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE },
     problems: ['not_found', 'invalid_state', 'session_not_allowed', 'wrong_key_mode'],
   })
-  rotate(
+  async rotate(
     @CurrentKey() auth: AuthContext,
     @CurrentActor() by: Actor,
     @Param() { id }: ApiKeyParamsDto,
     @Body() { overlapSeconds }: RotateApiKeyDto,
     @Idempotency() request: IdempotentRequest | undefined,
+    @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<IdempotentAnswer<CreatedApiKey>> {
-    return this.keys.rotate(auth, by, id, overlapSeconds, request);
+    return located(await this.keys.rotate(auth, by, id, overlapSeconds, request), reply);
   }
 
   @Delete(':id')
@@ -89,4 +91,9 @@ export class ApiKeyController {
   ): Promise<void> {
     return this.keys.revoke(auth.tenantId, by, id, auth);
   }
+}
+
+function located(answer: IdempotentAnswer<CreatedApiKey>, reply: ApiReply): IdempotentAnswer<CreatedApiKey> {
+  setLocation(reply, `api-keys/${answer.body.id}`);
+  return answer;
 }

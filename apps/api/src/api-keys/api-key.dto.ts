@@ -2,9 +2,9 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { KEY_MODES, SCOPES, keyIdSchema, sessionIdSchema } from '#contracts';
 import { isAddressRange } from '../auth/index.js';
-import { pageQuerySchema, pageSchema } from '../http/index.js';
+import { pageQuerySchema, pageSchema, plainText } from '../http/index.js';
 
-const nameSchema = z.string().trim().min(1).max(100);
+const nameSchema = plainText(100).trim().min(1);
 const scopeSchema = z.enum(SCOPES);
 
 export const createApiKeySchema = z

@@ -1,8 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { KeyMode, Scope } from '#contracts';
 import { Database, type ApiKeyRow } from '#database';
-import { AppError, newId } from '#kernel';
+import { AppError, Clock, newId } from '#kernel';
 import { AuditLog, type Actor } from '../audit/index.js';
 import { generateApiKey, hasScope, KeyHasher, type AuthContext } from '../auth/index.js';
 import { readPage, toPage, type Page, type PageQuery } from '../http/index.js';
@@ -31,6 +31,7 @@ export class ApiKeyService {
     private readonly hasher: KeyHasher,
     private readonly audit: AuditLog,
     private readonly idempotency: IdempotencyService,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   async list(tenantId: string, query: PageQuery): Promise<Page<ApiKey>> {
@@ -56,7 +57,7 @@ export class ApiKeyService {
     );
   }
 
-  /** A new key in place of an old one, which ends after `overlapSeconds`. */
+  /** A new key in place of an old one, which ends after `overlapSeconds`. @throws AppError `invalid_state` */
   async rotate(
     auth: AuthContext,
     by: Actor,
@@ -65,12 +66,12 @@ export class ApiKeyService {
     request: IdempotentRequest | undefined,
   ): Promise<IdempotentAnswer<CreatedApiKey>> {
     return this.issueOnce(auth.tenantId, request, async (tx) => {
-      const old = await this.keys.find(tx, auth.tenantId, id);
+      const old = await this.keys.findToChange(tx, auth.tenantId, id);
       if (!old) throw notFound();
       assertGrantable(auth, old);
-      if (old.revokedAt) throw new AppError('invalid_state', 'a revoked key cannot be rotated');
+      this.assertReplaceable(old);
       const created = await this.issue(tx, auth.tenantId, by, old, 'api_key.rotated', id);
-      await this.keys.endAfter(tx, auth.tenantId, id, overlapSeconds);
+      await this.keys.replace(tx, auth.tenantId, id, { by: created.id, overlapSeconds });
       return created;
     });
   }
@@ -120,6 +121,19 @@ export class ApiKeyService {
     const row = await this.keys.find(tx, tenantId, id);
     if (!row) throw new AppError('internal', 'the new key is not there');
     return { ...toApiKey(row), key };
+  }
+
+  /** A second successor would end with the overlap of the first, and one of a key that has ended would never work. */
+  private assertReplaceable({ revokedAt, replacedBy, expiresAt }: ApiKeyRow): void {
+    if (revokedAt) throw new AppError('invalid_state', 'a revoked key cannot be rotated');
+    if (replacedBy) {
+      throw new AppError(
+        'invalid_state',
+        `this key was rotated already; ${replacedBy} took its place: rotate or revoke that one`,
+      );
+    }
+    if (expiresAt && expiresAt <= this.clock.now())
+      throw new AppError('invalid_state', 'an expired key cannot be rotated');
   }
 
   private issueOnce(

@@ -12,4 +12,5 @@ export {
 } from './pagination.js';
 export { plainText } from './plain-text.js';
 export { API_PREFIX, routeOf, type ApiReply, type ApiRequest } from './request.js';
+export { setLocation } from './set-location.js';
 export { detailsOf } from './zod-details.js';

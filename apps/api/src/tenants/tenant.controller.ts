@@ -1,8 +1,8 @@
-import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentActor, type Actor } from '../audit/index.js';
 import { CurrentTenant, Scopes } from '../auth/index.js';
-import { Operation, type Page } from '../http/index.js';
+import { Operation, setLocation, type ApiReply, type Page } from '../http/index.js';
 import { Idempotency, type IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
 import {
   CreatedTenantDto,
@@ -31,13 +31,16 @@ export class TenantController {
     idempotent: 'by_key',
     answer: { status: 201, type: CreatedTenantDto, example: { ...TENANT_EXAMPLE, firstKey: null } },
   })
-  create(
+  async create(
     @CurrentTenant() operatorTenantId: string,
     @CurrentActor() by: Actor,
     @Body() body: CreateTenantDto,
     @Idempotency() request: IdempotentRequest | undefined,
+    @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<IdempotentAnswer<CreatedTenant>> {
-    return this.tenants.create(by, body, operatorTenantId, request);
+    const answer = await this.tenants.create(by, body, operatorTenantId, request);
+    setLocation(reply, `tenants/${answer.body.id}`);
+    return answer;
   }
 
   @Get()

@@ -2,7 +2,7 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { KEY_MODES, SCOPES, tenantIdSchema } from '#contracts';
 import { createdApiKeySchema } from '../api-keys/index.js';
-import { pageQuerySchema, pageSchema } from '../http/index.js';
+import { pageQuerySchema, pageSchema, plainText } from '../http/index.js';
 
 const STATUSES = ['active', 'suspended'] as const;
 const MOST = 2_000_000_000;
@@ -25,7 +25,7 @@ const limitFields = {
     .describe('Of each of its keys; null: the default'),
 };
 const limitsSchema = z.strictObject(limitFields).partial();
-const nameSchema = z.string().trim().min(1).max(200);
+const nameSchema = plainText(200).trim().min(1);
 
 const createTenantSchema = z
   .strictObject({
@@ -33,7 +33,7 @@ const createTenantSchema = z
     limits: limitsSchema.optional(),
     firstKey: z
       .strictObject({
-        name: z.string().trim().min(1).max(100).default('first key'),
+        name: plainText(100).trim().min(1).default('first key'),
         mode: z.enum(KEY_MODES).default('live'),
         scopes: z.array(z.enum(SCOPES)).min(1).optional().describe('Everything but `admin` unless told'),
       })

@@ -44,6 +44,10 @@ export class ApiKeyRow {
   @Column('timestamptz', { name: 'revoked_at', nullable: true })
   revokedAt!: Date | null;
 
+  /** The key that took its place when it was rotated. */
+  @Column('text', { name: 'replaced_by', nullable: true })
+  replacedBy!: string | null;
+
   @Column('timestamptz', { name: 'last_used_at', nullable: true })
   lastUsedAt!: Date | null;
 

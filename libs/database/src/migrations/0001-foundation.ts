@@ -53,6 +53,7 @@ CREATE TABLE api_keys (
   allowed_ips text[],
   expires_at timestamptz,
   revoked_at timestamptz,
+  replaced_by text,
   last_used_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id)

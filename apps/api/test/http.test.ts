@@ -178,6 +178,14 @@ describe('headers', () => {
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(headers.get('x-frame-options')).toBe('DENY');
   });
+
+  it('are on the answer to a URL that cannot be read, too', async () => {
+    const { status, headers } = await send('GET', '/messages/%E0%A4%A', undefined);
+    expect(status).toBe(400);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(Number(headers.get('ratelimit-limit'))).toBeGreaterThan(0);
+  });
 });
 
 describe('a request without a body', () => {

@@ -10,6 +10,7 @@ interface PgError extends Error {
  * and timeouts (postgresql.org/docs/current/errcodes-appendix.html).
  */
 const TRANSIENT_STATE = /^(08...|57P0[1-5]|57014|53...|25006|40001|40P01|55P03)$/;
+const UNSTORABLE_STATE = /^(22021|22P05|22008)$/;
 const TRANSIENT_SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
 /** Messages of pg and pg-pool that come without a code. */
 const TRANSIENT_MESSAGE =
@@ -36,6 +37,15 @@ export function isForeignKeyViolation(error: unknown, constraint?: string): bool
   const inner = driverError(error);
   if (!hasCode(inner) || inner.code !== '23503') return false;
   return constraint === undefined || inner.constraint === constraint;
+}
+
+/**
+ * True when a value is none that Postgres can hold: U+0000 in a text (22021) or in JSON (22P05), a day that its calendar
+ * does not have (22008). A net for input that no schema refused.
+ */
+export function isUnstorableValue(error: unknown): boolean {
+  const inner = driverError(error);
+  return hasCode(inner) && UNSTORABLE_STATE.test(inner.code);
 }
 
 /** True when the database is away, overloaded or busy, so that the same work may succeed later. */

@@ -1,7 +1,12 @@
 export { Database } from './database.js';
 export { DatabaseModule } from './database.module.js';
 export * from './entities/index.js';
-export { isDatabaseUnavailable, isForeignKeyViolation, isUniqueViolation } from './errors.js';
+export {
+  isDatabaseUnavailable,
+  isForeignKeyViolation,
+  isUniqueViolation,
+  isUnstorableValue,
+} from './errors.js';
 export type { NotificationHandler } from './listener.js';
 export { migrate, type MigrateOptions } from './migrate.js';
 export { asQuery, type Query, type Statement } from './query.js';

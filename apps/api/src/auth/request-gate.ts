@@ -19,14 +19,19 @@ export class RequestGate {
     const config = request.routeOptions.config as { public?: boolean };
     const key = presentedKey(request);
     if (key === undefined && (config.public || request.routeOptions.url === undefined)) {
-      const states = [this.limiter.takeAnonymous(request.ip)];
-      setRateLimitHeaders(reply, states);
-      this.limiter.assertAllowed(states);
+      this.enterUnknown(request, reply);
       return;
     }
     setRateLimitHeaders(reply, [this.limiter.failureState(request.ip)]);
     request.auth = await this.authenticator.authenticate(key, request.ip);
     const states = await this.limiter.take(request.auth);
+    setRateLimitHeaders(reply, states);
+    this.limiter.assertAllowed(states);
+  }
+
+  /** Counts a request of whoever it may be. @throws AppError `rate_limited` */
+  enterUnknown(request: ApiRequest, reply: ApiReply): void {
+    const states = [this.limiter.takeAnonymous(request.ip)];
     setRateLimitHeaders(reply, states);
     this.limiter.assertAllowed(states);
   }

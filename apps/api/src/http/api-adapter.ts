@@ -27,6 +27,8 @@ const SANE_REQUEST_ID = /^[\w.-]{1,128}$/;
 export class ApiAdapter extends FastifyAdapter {
   private readonly routeTable = new RouteTable();
   private readonly errorLogger: Logger;
+  private beforeUnroutable: ((request: ApiRequest, reply: ApiReply) => void) | undefined;
+  private closing: Promise<undefined> | undefined;
 
   constructor(options: AdapterOptions) {
     super({
@@ -44,7 +46,7 @@ export class ApiAdapter extends FastifyAdapter {
       // A URL that cannot be decoded never reaches the hooks.
       frameworkErrors: (error: unknown, request: ApiRequest, reply: ApiReply) => {
         void reply.header('X-Request-Id', request.id);
-        answerProblem(error, request, reply, options.logger);
+        answerProblem(this.refusalOf(request, reply) ?? error, request, reply, options.logger);
       },
     });
     this.errorLogger = options.logger;
@@ -61,6 +63,11 @@ export class ApiAdapter extends FastifyAdapter {
       void reply.header('X-Request-Id', request.id);
       done();
     });
+  }
+
+  /** What the hooks do for other requests is done by `handle` for one that never reaches them; it may throw. */
+  onUnroutable(handle: (request: ApiRequest, reply: ApiReply) => void): void {
+    this.beforeUnroutable = handle;
   }
 
   /** Nest offers its own handler here; ours, set before, keeps Fastify's error codes, which Nest's drops. */
@@ -81,7 +88,12 @@ export class ApiAdapter extends FastifyAdapter {
   }
 
   /** Closing waits for running requests; their connections are let go as they become idle, not when they time out. */
-  override async close(): Promise<undefined> {
+  override close(): Promise<undefined> {
+    this.closing ??= this.endRequests();
+    return this.closing;
+  }
+
+  private async endRequests(): Promise<undefined> {
     const server = this.getHttpServer<Server>();
     const timer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
     try {
@@ -90,6 +102,15 @@ export class ApiAdapter extends FastifyAdapter {
       clearInterval(timer);
     }
     return undefined;
+  }
+
+  private refusalOf(request: ApiRequest, reply: ApiReply): unknown {
+    try {
+      this.beforeUnroutable?.(request, reply);
+      return undefined;
+    } catch (refusal) {
+      return refusal;
+    }
   }
 
   /** Replaces Fastify's and Nest's body parsers: one content type, and an empty body is no body. */

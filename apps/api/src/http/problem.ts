@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { ZodError } from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '#contracts';
-import { isDatabaseUnavailable } from '#database';
+import { isDatabaseUnavailable, isUnstorableValue } from '#database';
 import { AppError } from '#kernel';
 import { detailsOf } from './zod-details.js';
 
@@ -70,6 +70,9 @@ export function toAppError(error: unknown): AppError {
       cause: error,
       retryAfterSeconds: 1,
     });
+  }
+  if (isUnstorableValue(error)) {
+    return new AppError('invalid_request', 'a value of the request cannot be stored', { cause: error });
   }
   return INTERNAL;
 }

@@ -87,9 +87,8 @@ export class Database {
       await runner.startTransaction();
       await runner.query(opening);
       const result = await work(runner.manager);
-      assertCommittable(client);
       outcome = 'unknown';
-      await runner.commitTransaction();
+      await committed(client, () => runner.commitTransaction());
       return result;
     } catch (error) {
       await rollBack(runner);
@@ -111,9 +110,9 @@ export class Database {
       opened.catch(() => undefined);
       const result = await work(queryOf(client));
       await opened;
-      assertCommittable(client);
       outcome = 'unknown';
-      await client.query('COMMIT');
+      const connection = client;
+      await committed(client, () => connection.query('COMMIT'));
       return result;
     } catch (error) {
       broken = client !== undefined && !(await client.query('ROLLBACK').then(isDone, isNotDone));
@@ -155,10 +154,17 @@ function setTenant(tenantId: string): string {
 }
 
 /** COMMIT of a transaction in which a statement failed is a silent ROLLBACK: whoever swallowed that error is told. */
-function assertCommittable(client: pg.PoolClient): void {
-  if (client.getTransactionStatus() === 'E') {
-    throw new Error('a statement of this transaction failed and its error was not passed on');
+async function committed(client: pg.PoolClient, commit: () => Promise<unknown>): Promise<void> {
+  let tag: string | undefined;
+  const note = (message: { text: string }) => (tag = message.text);
+  client.connection.on('commandComplete', note);
+  try {
+    await commit();
+  } finally {
+    client.connection.off('commandComplete', note);
   }
+  if (tag === 'ROLLBACK')
+    throw new Error('a statement of this transaction failed and its error was not passed on');
 }
 
 /** After a lost connection there is nothing to roll back, and its failure would hide the first error. */

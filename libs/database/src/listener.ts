@@ -17,6 +17,7 @@ export class DatabaseListener {
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
   private closed = false;
+  private lastReason: string | undefined;
 
   constructor(private readonly settings: DatabaseSettings) {}
 
@@ -94,9 +95,10 @@ export class DatabaseListener {
     this.timer.unref();
   }
 
-  private lost(client: pg.Client | undefined, _error?: Error): void {
+  private lost(client: pg.Client | undefined, error?: Error): void {
     if (this.closed || !client || this.client !== client) return;
     this.client = undefined;
+    this.settings.notice?.('the connection that hears the database is lost; changes are seen late', error);
     clearTimeout(this.timer);
     client.end().catch(() => undefined);
     this.reconnectLater();
@@ -108,10 +110,26 @@ export class DatabaseListener {
     this.timer = setTimeout(() => {
       if (this.closed) return;
       this.connectOnce().then(
-        () => this.tellAll(),
-        () => this.reconnectLater(),
+        () => this.regained(),
+        (error: unknown) => this.failedAgain(error),
       );
     }, waitMs);
+  }
+
+  private regained(): void {
+    if (this.closed) return;
+    this.lastReason = undefined;
+    this.settings.notice?.('the connection that hears the database is back');
+    this.tellAll();
+  }
+
+  /** A reason is told once: why it was lost and why it does not come back (a changed password, say) may differ. */
+  private failedAgain(error: unknown): void {
+    const reason = String(error);
+    if (reason !== this.lastReason)
+      this.settings.notice?.('the connection that hears the database does not come back yet', error);
+    this.lastReason = reason;
+    this.reconnectLater();
   }
 
   private tellAll(): void {

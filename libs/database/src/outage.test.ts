@@ -11,6 +11,7 @@ let owner: pg.Client;
 let database: Database;
 let tenantId: string;
 let relay: TcpRelay;
+const notices: string[] = [];
 
 beforeAll(async () => {
   own = await freshDatabase();
@@ -28,6 +29,7 @@ beforeAll(async () => {
     connectTimeoutMs: 2_000,
     lockTimeoutMs: 300,
     statementTimeoutMs: 2_000,
+    notice: (message) => notices.push(message),
   });
   tenantId = newId('tnt');
   await database.worker((tx) => tx.query(`INSERT INTO tenants (id, name) VALUES ($1, 'A')`, [tenantId]));
@@ -134,6 +136,8 @@ describe('listen', () => {
     await owner.query(`SELECT pg_notify('test_channel', 'two')`);
     await waitFor(() => heard.includes('two'), { what: 'a notification after the gap' });
     expect(heard).toEqual(['one', null, 'two']);
+    expect(notices.filter((notice) => notice.includes('is lost'))).toHaveLength(1);
+    expect(notices.filter((notice) => notice.includes('is back'))).toHaveLength(1);
     await stop();
   });
 

@@ -11,6 +11,8 @@ export interface DatabaseSettings {
   connectTimeoutMs?: number;
   /** Shown in pg_stat_activity. */
   applicationName?: string;
+  /** Gets one line when notifications are no longer heard, with the reason, and one when they are again. */
+  notice?: (message: string, error?: unknown) => void;
 }
 
 /** The role of the app: owns nothing, bypasses nothing. */

@@ -51,10 +51,12 @@ export class KeyCache implements OnApplicationBootstrap {
   /** A load that began before a change may have read the old state: it is answered but not remembered. */
   private async load(publicId: string): Promise<StoredKey | undefined> {
     const { generation } = this;
+    // The five seconds count from before the question: the answer is as old as that.
+    const untilMs = this.clock.monotonicMs() + TTL_MS;
     const stored = await this.repository.findByPublicId(publicId);
     if (stored && generation === this.generation) {
       if (this.entries.size >= MOST_ENTRIES) this.entries.clear();
-      this.entries.set(publicId, { stored, untilMs: this.clock.monotonicMs() + TTL_MS });
+      this.entries.set(publicId, { stored, untilMs });
     }
     return stored;
   }

@@ -19,6 +19,7 @@ import { LimitsModule } from './limits/index.js';
 import { MediaModule } from './media/index.js';
 import { MessagesModule } from './messages/index.js';
 import { NodesModule } from './nodes/index.js';
+import { RequestShutdown } from './request-shutdown.js';
 import { SessionsModule } from './sessions/index.js';
 import { TenantsModule } from './tenants/index.js';
 import { UsageModule } from './usage/index.js';
@@ -54,6 +55,7 @@ export class AppModule {
           url: config.DATABASE_URL,
           poolSize: config.DATABASE_POOL_SIZE,
           applicationName: self.name,
+          notice: (message, err) => logger.warn({ err }, message),
         }),
         ...FEATURES,
       ],
@@ -61,6 +63,7 @@ export class AppModule {
         { provide: API_CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
         { provide: ApiProcess, useValue: self },
+        RequestShutdown,
         { provide: Clock, useClass: SystemClock },
         { provide: APP_PIPE, useClass: ZodPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },

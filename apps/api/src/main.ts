@@ -6,6 +6,9 @@ import { createApp } from './create-app.js';
 const config = loadConfigOrExit(apiConfigSchema);
 const logger = createLogger('api', config.LOG_LEVEL);
 
+/** For what ends quickly, beside requests and sends, which have SHUTDOWN_TIMEOUT_SECONDS each. */
+const REST_OF_SHUTDOWN_MS = 15_000;
+
 /** Migrates, listens, and ends in order when it is told to: no new connections, running requests, workers, database. */
 async function main(): Promise<void> {
   const shutdown = new Shutdown({ logger });
@@ -13,7 +16,8 @@ async function main(): Promise<void> {
   const applied = await migrate({ ownerUrl: config.DATABASE_OWNER_URL, appUrl: config.DATABASE_URL });
   if (applied.length > 0) logger.info({ count: applied.length }, 'database migrated');
   const app = await createApp(config, logger);
-  shutdown.onShutdown('the api', () => app.close(), config.SHUTDOWN_TIMEOUT_SECONDS * 1000);
+  const shutdownMs = 2 * config.SHUTDOWN_TIMEOUT_SECONDS * 1000 + REST_OF_SHUTDOWN_MS;
+  shutdown.onShutdown('the api', () => app.close(), shutdownMs);
   await app.listen(config.PORT, config.HOST);
   logger.info({ host: config.HOST, port: config.PORT }, 'api is listening');
 }

@@ -61,7 +61,7 @@ describe('the api process', { timeout: 240_000 }, () => {
       const running = fetch(`${base}/api/v1/limits`, {
         headers: { 'x-api-key': generateApiKey('test').key },
       });
-      const blocked = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'wagate-api' AND wait_event_type = 'Lock'`;
+      const blocked = `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%' AND wait_event_type = 'Lock'`;
       await waitFor(async () => (await owner.query(blocked)).rowCount, {
         what: 'the request to wait in the database',
       });

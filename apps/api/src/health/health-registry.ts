@@ -31,12 +31,19 @@ const REMEMBER_MS = 1_000;
 @Injectable()
 export class HealthRegistry {
   private readonly checks: HealthCheck[] = [];
+  private isLeaving = false;
   private newest: { at: number; readiness: Promise<Readiness> } | undefined;
 
   constructor(@Inject(Clock) private readonly clock: Clock) {}
 
   add(check: HealthCheck): void {
     this.checks.push(check);
+  }
+
+  /** From now on the process is not ready: it is about to end. */
+  leave(): void {
+    this.isLeaving = true;
+    this.newest = undefined;
   }
 
   /** Runs all checks side by side; the answer is at most a second old. */
@@ -50,7 +57,7 @@ export class HealthRegistry {
   private async runAll(): Promise<Readiness> {
     const results = await Promise.all(this.checks.map((check) => this.runOne(check)));
     const down = results.filter(([, result]) => result.state === 'down');
-    const blocked = down.some(([, result]) => result.critical);
+    const blocked = this.isLeaving || down.some(([, result]) => result.critical);
     return {
       status: blocked ? 'not_ready' : down.length > 0 ? 'degraded' : 'ready',
       checks: Object.fromEntries(results),

@@ -99,7 +99,7 @@ export function toMessageResource(message: StoredMessage): MessageResource {
     session: { id: message.sessionId, name: message.sessionName },
     direction: message.direction,
     origin: message.origin,
-    chat: { ...chat, kind },
+    chat: { id: chat.id, phone: chat.phone, lid: chat.lid, name: chat.name, kind },
     from: message.direction === 'out' ? own : message.author,
     to: message.direction === 'in' && kind === 'person' ? own : chat,
     type: content.type,

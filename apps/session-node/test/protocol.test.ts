@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '#kernel';
 import { loadConfig } from '#runtime';
@@ -123,7 +124,7 @@ describe('the protocol of a node', () => {
 describe('the configuration of a node', () => {
   const environment = {
     API_URL: 'http://127.0.0.1:3000',
-    INTERNAL_SECRET: 'a'.repeat(32),
+    INTERNAL_SECRET: randomBytes(32).toString('hex'),
     PROFILES_DIR: '/tmp/profiles',
     CHROME_PATH: '/usr/bin/chromium',
     S3_ENDPOINT: 'http://127.0.0.1:9000',

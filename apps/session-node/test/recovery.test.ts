@@ -138,8 +138,8 @@ describe('a session whose browser fails', () => {
   }, 120_000);
 
   it('is gone from the disk after a delete', async () => {
-    expect((await harness.command('session.delete', first)).status).toBe(200);
     harness.api.assigned = harness.api.assigned.filter(({ sessionId }) => sessionId !== first.sessionId);
+    expect((await harness.command('session.delete', first)).status).toBe(200);
     await expect(access(join(harness.folder, 'profiles', first.sessionId))).rejects.toMatchObject({
       code: 'ENOENT',
     });

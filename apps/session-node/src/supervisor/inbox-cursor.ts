@@ -28,6 +28,7 @@ const SAVE_DELAY_MS = 500;
 export class InboxCursor {
   private readonly seen = new Map<string, string>();
   private timer: NodeJS.Timeout | undefined;
+  private isRetired = false;
   private saving: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -100,6 +101,12 @@ export class InboxCursor {
     return Object.keys(this.content.open);
   }
 
+  /** Its login is gone: what still comes in for it is not written any more. */
+  retire(): void {
+    clearTimeout(this.timer);
+    this.isRetired = true;
+  }
+
   /** Writes what is not yet written. */
   async flush(): Promise<void> {
     clearTimeout(this.timer);
@@ -124,6 +131,7 @@ export class InboxCursor {
   }
 
   private saveSoon(): void {
+    if (this.isRetired) return;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.save().catch(this.onSaveFailed);

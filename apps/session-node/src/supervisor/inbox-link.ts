@@ -82,6 +82,8 @@ export class InboxLink {
   /** The login is gone, and its cursor with it. */
   async forget(): Promise<void> {
     await this.close();
+    const cursor = await this.cursor?.catch(() => undefined);
+    cursor?.retire();
     this.cursor = undefined;
   }
 

@@ -83,9 +83,12 @@ export class SessionOwner {
     if (this.wantsToRun) return;
     this.mode = mode;
     this.wantsToRun = true;
+    await this.saveRecord().catch((error: unknown) => {
+      this.wantsToRun = false;
+      throw error;
+    });
     this.restarts.reset();
     this.board.apply({ kind: 'start_requested' });
-    await this.saveRecord();
     this.inbox.begin();
     this.ensureLoop();
   }
@@ -111,14 +114,13 @@ export class SessionOwner {
       });
     }
     await this.halt({ cause: 'logged_out' });
-    await this.forgetLogin();
-    this.board.apply({ kind: 'logged_out' });
+    await this.forgetLogin().finally(() => this.board.apply({ kind: 'logged_out' }));
   }
 
   /** Ends everything and deletes the session's folder. */
   async remove(): Promise<void> {
-    await this.halt({ cause: 'requested' });
-    await this.inbox.close();
+    await this.stop();
+    await this.inbox.forget();
     await this.folder.remove();
   }
 
@@ -179,7 +181,7 @@ export class SessionOwner {
         await this.settleEnd(end);
         return;
       }
-      this.board.apply({ kind: 'lost', reason: end.reason, ...(end.detail ? { detail: end.detail } : {}) });
+      this.board.apply({ kind: 'lost', reason: end.reason });
       await this.waitForRestart(end.reason);
     }
   }
@@ -253,8 +255,7 @@ export class SessionOwner {
 
   private async settleEnd(end: RunEnd): Promise<void> {
     if (end.cause === 'unlinked') {
-      await this.forgetLogin();
-      this.board.apply({ kind: 'unlinked' });
+      await this.forgetLogin().finally(() => this.board.apply({ kind: 'unlinked' }));
     } else if (end.cause === 'link_expired') {
       this.board.apply({ kind: 'link_expired' });
     }

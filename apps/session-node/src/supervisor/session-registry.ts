@@ -1,7 +1,6 @@
 import type { HeartbeatAnswer, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
 import { AppError } from '#kernel';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isResting } from './session-status.js';
 import { SessionOwner } from './session-owner.js';
 import type { SupervisorContext } from './settings.js';
 
@@ -20,6 +19,8 @@ export class SessionRegistry {
   private readonly places = new Map<string, Place>();
   /** Which session the running code works for: failures that nobody awaited are traced back by it. */
   private readonly scope = new AsyncLocalStorage<string>();
+  /** When sessions were deleted: a heartbeat answer from before it must not bring one back. */
+  private readonly removedMs = new Map<string, number>();
   private readonly running = new Set<Promise<unknown>>();
   private closing = false;
 
@@ -74,7 +75,9 @@ export class SessionRegistry {
 
   async remove(owner: SessionOwner): Promise<void> {
     await owner.remove();
-    this.places.delete(owner.address.sessionId);
+    const { sessionId } = owner.address;
+    this.places.delete(sessionId);
+    this.removedMs.set(sessionId, this.context.clock.monotonicMs());
   }
 
   /**
@@ -83,6 +86,7 @@ export class SessionRegistry {
    * again under the same epoch.
    */
   reconcile(answer: HeartbeatAnswer, askedMs: number): void {
+    for (const [sessionId, atMs] of this.removedMs) if (atMs < askedMs) this.removedMs.delete(sessionId);
     const named = new Map(answer.sessions.map((entry) => [entry.sessionId, entry]));
     for (const [sessionId, place] of this.places) {
       if (place.touchedMs >= askedMs) continue;
@@ -91,8 +95,10 @@ export class SessionRegistry {
     }
     for (const { mode, running, ...address } of answer.sessions) {
       const place = this.places.get(address.sessionId);
-      if (place && place.touchedMs >= askedMs) continue;
-      if (running && this.mayStart(place, address)) {
+      const changedMs = place?.touchedMs ?? this.removedMs.get(address.sessionId) ?? 0;
+      if (changedMs >= askedMs) continue;
+      const isNewer = place !== undefined && address.epoch > place.owner.address.epoch;
+      if (running && (isNewer || this.mayStart(place))) {
         this.inBackground(address, (owner) => this.start(owner, mode));
       } else if (!running && place?.owner.isActive) {
         this.stopInBackground(place);
@@ -124,12 +130,10 @@ export class SessionRegistry {
     await Promise.all([...this.places.values()].map(({ owner }) => owner.suspend()));
   }
 
-  private mayStart(place: Place | undefined, address: SessionAddress): boolean {
+  private mayStart(place: Place | undefined): boolean {
     if (!place) return true;
-    if (place.owner.isActive) return false;
     const { state, reason } = place.owner.snapshot();
-    const restsByRequest = state === 'stopped' && reason !== 'link_expired';
-    return address.epoch > place.owner.address.epoch || (isResting(state) && restsByRequest);
+    return !place.owner.isActive && state === 'stopped' && reason !== 'link_expired';
   }
 
   private stopInBackground({ owner }: Place): void {

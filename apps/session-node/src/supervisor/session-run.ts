@@ -10,7 +10,7 @@ import type { SupervisorContext } from './settings.js';
 /** Why a run is over. `rest`: the state machine put the session to rest (banned, outdated …). */
 export type RunEnd =
   | { cause: 'requested' | 'unlinked' | 'logged_out' | 'link_expired' | 'rest' }
-  | { cause: 'lost'; reason: LossReason; detail?: string };
+  | { cause: 'lost'; reason: LossReason };
 
 /** What a run tells the session it belongs to. */
 export interface RunListener {

@@ -21,7 +21,7 @@ export type SessionSignal =
   | { kind: 'qr_shown' }
   | { kind: 'pairing_code_shown' }
   | { kind: 'probed'; report: ProbeReport }
-  | { kind: 'lost'; reason: LossReason; detail?: string }
+  | { kind: 'lost'; reason: LossReason }
   | { kind: 'unlinked' }
   | { kind: 'logged_out' }
   | { kind: 'link_expired' }
@@ -89,7 +89,7 @@ function fromActive(current: SessionStatus, signal: SessionSignal): SessionStatu
     case 'probed':
       return afterProbe(current, signal.report);
     case 'lost':
-      return status('interrupted', signal.reason, null, signal.detail ?? null);
+      return status('interrupted', signal.reason);
     case 'unlinked':
       return status('logged_out', 'unlinked', 'relink');
     case 'logged_out':

@@ -61,6 +61,16 @@ describe('createLogger', () => {
     expect((last().err as { stack: string[] }).stack[0]).toMatch(/^at /);
   });
 
+  it('writes the time to the millisecond', () => {
+    const { last, logger } = captured();
+    const before = Date.now();
+    logger.info('now');
+    const time = String(last().time);
+    expect(new Date(time).toISOString()).toBe(time);
+    expect(Date.parse(time)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(time)).toBeLessThanOrEqual(Date.now());
+  });
+
   it('writes short lines for people when asked', () => {
     const { logger, lines } = captured({ format: 'pretty' });
     logger.warn({ port: 3000 }, 'listening');

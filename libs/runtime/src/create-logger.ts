@@ -1,5 +1,6 @@
 import { pino, type Bindings, type ChildLoggerOptions, type Logger } from 'pino';
 import { logFields, maskText } from './log-fields.js';
+import { writeToStdout } from './stdout-lines.js';
 
 export type { Logger } from 'pino';
 
@@ -45,20 +46,33 @@ function guardChildren(logger: Logger): Logger {
   return Object.assign(logger, { child });
 }
 
+let isoSecond = '';
+let isoSecondAt = -1;
+
+/** `Date.prototype.toISOString`, which is slow for one call a line: the second is spelled once. */
+function isoTime(atMs: number): string {
+  const second = Math.floor(atMs / 1000);
+  if (second !== isoSecondAt) {
+    isoSecondAt = second;
+    isoSecond = new Date(second * 1000).toISOString().slice(0, 20);
+  }
+  return `${isoSecond}${String(atMs - second * 1000).padStart(3, '0')}Z`;
+}
+
 /**
  * A process' logger: one JSON object a line on stdout, or short lines for people. Fields pass the allow-list of
  * `logFields`, messages are masked. Bind ids once: `logger.child({ sessionId })`.
  * @param name of the process, or of the part of it
  */
 export function createLogger(name: string, level: LogLevel = 'info', options: LoggerOptions = {}): Logger {
-  const write = options.write ?? ((line: string) => void process.stdout.write(line));
+  const write = options.write ?? writeToStdout;
   const isPretty = formatOf(options) === 'pretty';
   const logger = pino(
     {
       name,
       level,
       base: { name },
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: () => `,"time":"${isoTime(Date.now())}"`,
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => logFields(fields),

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { MediaStore, S3MediaStore } from '#media-store';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { NodesModule } from '../nodes/index.js';
+import { MediaBucket } from './media-bucket.js';
 import { MediaDownload } from './media-download.js';
 import { MediaIntake } from './media-intake.js';
 import { MediaJobRepository } from './media-job-repository.js';
@@ -26,7 +27,7 @@ import { registerMultipart } from './multipart-form.js';
     MediaJobRepository,
     MediaJobWorker,
     {
-      provide: MediaStore,
+      provide: S3MediaStore,
       inject: [API_CONFIG],
       useFactory: (config: ApiConfig) =>
         new S3MediaStore({
@@ -37,6 +38,8 @@ import { registerMultipart } from './multipart-form.js';
           secretKey: config.S3_SECRET_KEY,
         }),
     },
+    { provide: MediaStore, useExisting: S3MediaStore },
+    MediaBucket,
   ],
   exports: [MediaRepository, MediaIntake, MediaDownload, MediaJobRepository, MediaJobWorker, MediaStore],
 })

@@ -20,6 +20,8 @@ export interface PartSpec {
   name: string;
   /** Of the built program, below the checkout. */
   program: string;
+  /** Of Node itself. */
+  nodeFlags?: string[];
   env: Record<string, string>;
   /** Answers 200 when the part can be used. */
   healthUrl: string;
@@ -62,12 +64,16 @@ export class Part {
     const { root, started } = this.surroundings;
     this.lastLines = [];
     // A process group of its own: Ctrl-C reaches the launcher alone, which then stops the parts in order.
-    const child = spawn(process.execPath, ['--enable-source-maps', this.spec.program], {
-      cwd: root,
-      env: { ...process.env, LOG_FORMAT: 'pretty', ...this.spec.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', ...(this.spec.nodeFlags ?? []), this.spec.program],
+      {
+        cwd: root,
+        env: { ...process.env, LOG_FORMAT: 'pretty', ...this.spec.env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
     for (const stream of [child.stdout, child.stderr]) this.forward(stream);
     this.child = child;
     this.exited = new Promise((resolve) => {

@@ -81,6 +81,8 @@ function apiSpec(input: PlanInput): PartSpec {
   return {
     name: 'api',
     program: 'dist/apps/api/src/main.js',
+    // A request leaves much behind that is young: collecting it less often saves a sixth of the CPU for up to 64 MB.
+    nodeFlags: ['--max-semi-space-size=32'],
     healthUrl: local(ports.api, '/health/live'),
     env: {
       ...sharedEnv(input),
@@ -88,6 +90,8 @@ function apiSpec(input: PlanInput): PartSpec {
       DATABASE_URL: database.appUrl,
       DATABASE_OWNER_URL: database.ownerUrl,
       KEY_PEPPER: secrets.keyPepper,
+      // Requests and sends may take this long each; the launcher waits for 40 seconds.
+      SHUTDOWN_TIMEOUT_SECONDS: '10',
     },
   };
 }

@@ -21,6 +21,8 @@ export async function startBenchStack(
     ...options,
     apiEnv: {
       ...both,
+      // As `npm start` starts it.
+      NODE_OPTIONS: '--max-semi-space-size=32',
       KEY_REQUESTS_PER_MINUTE: '10000000',
       TENANT_REQUESTS_PER_MINUTE: '10000000',
       ...options.apiEnv,

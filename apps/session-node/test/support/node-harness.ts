@@ -34,6 +34,7 @@ export class NodeHarness {
   simulator!: Simulator;
   folder!: string;
   private apiUrl!: string;
+  private readonly closers: (() => Promise<void>)[] = [];
 
   constructor(
     private readonly profile: BuildProfile,
@@ -44,7 +45,9 @@ export class NodeHarness {
     this.folder = await mkdtemp(join(tmpdir(), 'wagate-node-'));
     this.apiUrl = await this.api.start();
     this.simulator = await startSimulator({ profile: this.profile });
+    this.closers.push(() => this.simulator.close());
     await this.startNode();
+    this.closers.push(() => this.node.close());
   }
 
   async startNode(): Promise<void> {
@@ -69,9 +72,9 @@ export class NodeHarness {
     this.node = await startSessionNode(config, createLogger('session-node', level, { format: 'pretty' }));
   }
 
+  /** Ends what was started, also after a start that failed half-way. */
   async stop(): Promise<void> {
-    await this.node.close();
-    await this.simulator.close();
+    for (const close of this.closers.splice(0).reverse()) await close();
     await this.api.stop();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -1,9 +1,11 @@
 import { Global, Module } from '@nestjs/common';
+import { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { LocalTokenBuckets } from './local-token-buckets.js';
 import { RateLimiter } from './rate-limiter.js';
 import { SharedTokenBuckets } from './shared-token-buckets.js';
+import { TokenBucketStorage } from './token-bucket-storage.js';
 
 /** Rate limits: counted in Redis when there is one, else in this process. */
 @Global()
@@ -11,6 +13,7 @@ import { SharedTokenBuckets } from './shared-token-buckets.js';
   providers: [
     RateLimiter,
     LocalTokenBuckets,
+    { provide: ThrottlerStorage, useClass: TokenBucketStorage },
     {
       provide: SharedTokenBuckets,
       inject: [API_CONFIG],

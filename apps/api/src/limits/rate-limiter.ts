@@ -1,12 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Logger } from 'pino';
-import { AppError, Clock } from '#kernel';
+import { ThrottlerStorage } from '@nestjs/throttler';
+import { AppError } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../config.js';
-import { LOGGER } from '../http/logger.js';
 import { networkOf } from './network-of.js';
 import type { BucketState } from './bucket-state.js';
 import { LocalTokenBuckets } from './local-token-buckets.js';
-import { SharedTokenBuckets } from './shared-token-buckets.js';
 
 /** Whose requests are counted. */
 export interface Limited {
@@ -27,19 +25,14 @@ export const WINDOW_SECONDS = 60;
 const WINDOW_MS = WINDOW_SECONDS * 1000;
 /** Requests without a key (public routes, unknown paths) per address and minute. */
 const ANONYMOUS_PER_MINUTE = 600;
-const WARN_EVERY_MS = 60_000;
 
 /** Requests per minute of keys, tenants and addresses. */
 @Injectable()
 export class RateLimiter {
-  private warnedMs = -Infinity;
-
   constructor(
+    @Inject(ThrottlerStorage) private readonly storage: ThrottlerStorage,
     private readonly local: LocalTokenBuckets,
-    @Inject(SharedTokenBuckets) private readonly shared: SharedTokenBuckets | null,
     @Inject(API_CONFIG) private readonly config: ApiConfig,
-    @Inject(LOGGER) private readonly logger: Logger,
-    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** Counts a request of a key against the key's and its tenant's limit. */
@@ -88,26 +81,20 @@ export class RateLimiter {
     );
   }
 
-  /** When Redis is away, this process counts for itself: a broken Redis must not stop the API. */
   private async count(name: 'key' | 'tenant', id: string, limit: number): Promise<LimitState> {
-    if (this.shared === null) return this.countHere(name, id, limit);
-    try {
-      return { name, limit, ...(await this.shared.take(`${name}:${id}`, WINDOW_MS, limit)) };
-    } catch (error) {
-      this.warn(error);
-      return this.countHere(name, id, limit);
-    }
+    const record = await this.storage.increment(`${name}:${id}`, WINDOW_MS, limit, 0, name);
+    return {
+      name,
+      limit,
+      allowed: !record.isBlocked,
+      remaining: Math.max(0, limit - record.totalHits),
+      resetSeconds: record.timeToExpire,
+      retryAfterSeconds: record.timeToBlockExpire,
+    };
   }
 
   private countHere(name: LimitState['name'], id: string, limit: number): LimitState {
     return { name, limit, ...this.local.take(`${name}:${id}`, WINDOW_MS, limit) };
-  }
-
-  private warn(error: unknown): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.warnedMs < WARN_EVERY_MS) return;
-    this.warnedMs = nowMs;
-    this.logger.warn({ err: error }, 'Redis does not answer: rate limits are counted per process for now');
   }
 }
 

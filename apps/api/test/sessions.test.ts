@@ -182,7 +182,9 @@ describe('the audit log', () => {
   it('is written with the deletion or neither is', async () => {
     const { client } = await api.createTenant();
     await client.post<SessionBody>('/sessions', { name: 'kept' });
-    await asOwner(`ALTER TABLE audit_log ADD CONSTRAINT no_room CHECK (action <> 'session.deleted') NOT VALID`);
+    await asOwner(
+      `ALTER TABLE audit_log ADD CONSTRAINT no_room CHECK (action <> 'session.deleted') NOT VALID`,
+    );
     expectProblem(await client.request('DELETE', '/sessions/kept'), 500, 'internal');
     await asOwner('ALTER TABLE audit_log DROP CONSTRAINT no_room');
     expect((await client.get('/sessions/kept')).status).toBe(200);

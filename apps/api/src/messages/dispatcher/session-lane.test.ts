@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SendOutcome } from '#contracts';
+import { CLAIM_SIZE, type Claim } from './claim-repository.js';
+import type { AttemptResult, ClaimedMessage } from './claimed-message.js';
+import { SessionLane } from './session-lane.js';
+
+interface Queued {
+  id: string;
+  chatId: string;
+  state: 'queued' | 'sending' | 'done' | 'unknown';
+}
+
+const HANDED: SendOutcome = {
+  outcome: 'handed',
+  waKey: 'k',
+  chatId: 'c',
+  ack: 0,
+  timestamp: '2026-01-01T00:00:00.000Z',
+};
+const OUTCOMES: Record<string, SendOutcome> = {
+  handed: HANDED,
+  again: { outcome: 'not_sent', retry: true, code: 'busy', reason: 'busy' },
+  refused: { outcome: 'not_sent', retry: false, code: 'rejected', reason: 'no' },
+  unknown: { outcome: 'unknown', reason: 'lost' },
+};
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await turn();
+}
+
+/** The queue as the database keeps it, with answers that take their time. */
+class Queue {
+  readonly handed: string[] = [];
+  readonly called: string[] = [];
+  mostInFlight = 0;
+  private inFlight = new Set<string>();
+
+  constructor(
+    readonly messages: Queued[],
+    private readonly next: () => { outcome: SendOutcome; slowness: number },
+  ) {}
+
+  async claim(): Promise<Claim> {
+    await turns(this.next().slowness);
+    const due = this.messages.filter(({ state }) => state === 'queued').slice(0, CLAIM_SIZE);
+    if (due.length === 0) return { state: 'idle' };
+    for (const message of due) message.state = 'sending';
+    await turn();
+    return { state: 'claimed', messages: due.map(toClaimed) };
+  }
+
+  async send({ id, chatId }: ClaimedMessage) {
+    if (this.inFlight.has(chatId)) throw new Error(`two sends at once in ${chatId}`);
+    this.inFlight.add(chatId);
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight.size);
+    this.called.push(id);
+    const { outcome, slowness } = this.next();
+    await turns(slowness);
+    this.inFlight.delete(chatId);
+    if (outcome.outcome === 'handed') this.handed.push(id);
+    return { kind: 'outcome' as const, outcome, held: false };
+  }
+
+  async write({ messageId, end }: AttemptResult): Promise<void> {
+    await turns(this.next().slowness);
+    const message = this.messages.find(({ id }) => id === messageId);
+    if (message) message.state = stateAfter(end);
+  }
+}
+
+function stateAfter(end: AttemptResult['end']): Queued['state'] {
+  if (end.kind === 'released') return 'queued';
+  if (end.outcome.outcome === 'unknown') return 'unknown';
+  return end.outcome.outcome === 'not_sent' && end.outcome.retry ? 'queued' : 'done';
+}
+
+function toClaimed({ id, chatId }: Queued): ClaimedMessage {
+  const session = { tenantId: 't', sessionId: 's', epoch: 1, nodeName: 'n', nodeUrl: 'u', bootId: 'b' };
+  return {
+    session,
+    id,
+    chatId,
+    attempt: 1,
+    waMessageId: 'w',
+    content: { type: 'text', text: 'Hi' },
+    linkPreview: false,
+    expiresAt: null,
+    objectKey: null,
+    mediaSize: null,
+    quotedWaKey: null,
+  };
+}
+
+const stepArb = fc.record({
+  outcome: fc.constantFrom('handed', 'handed', 'handed', 'handed', 'again', 'refused', 'unknown'),
+  slowness: fc.nat(3),
+});
+
+describe('a lane', () => {
+  it('hands over each message at most once, in order within its chat, four chats at once, whatever is answered', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(5), { minLength: 1, maxLength: 50 }),
+        fc.array(stepArb, { minLength: 20, maxLength: 60 }),
+        async (chats, steps) => {
+          let at = 0;
+          const next = () => {
+            const step = steps[at++];
+            return { outcome: OUTCOMES[step?.outcome ?? 'handed'] ?? HANDED, slowness: step?.slowness ?? 0 };
+          };
+          const queue = new Queue([], next);
+          const lane = new SessionLane({
+            claim: () => queue.claim(),
+            send: (message) => queue.send(message),
+            write: (result) => queue.write(result),
+            claimFailed: (error) => expect(error).toBeUndefined(),
+          });
+          for (const [i, chat] of chats.entries()) {
+            queue.messages.push({
+              id: `${String(chat)}-${String(i).padStart(3, '0')}`,
+              chatId: String(chat),
+              state: 'queued',
+            });
+            lane.wake();
+            if (i % 7 === 0) await turn();
+          }
+          while (queue.messages.some(({ state }) => state === 'queued' || state === 'sending')) {
+            // A pause after "again" is cut short, as by the news that the session is back.
+            lane.wake({ reconnected: true });
+            await turn();
+          }
+          await lane.stop();
+          expect(new Set(queue.handed).size).toBe(queue.handed.length);
+          for (const chat of new Set(chats)) {
+            const inChat = queue.handed.filter((id) => id.startsWith(`${String(chat)}-`));
+            expect(inChat).toEqual([...inChat].sort());
+          }
+          expect(queue.mostInFlight).toBeLessThanOrEqual(4);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives back what it had not called when it is stopped, and calls nothing more', async () => {
+    const messages = Array.from({ length: 10 }, (_, i): Queued => ({
+      id: `0-${String(i)}`,
+      chatId: '0',
+      state: 'queued',
+    }));
+    const queue = new Queue(messages, () => ({ outcome: HANDED, slowness: 5 }));
+    const lane = new SessionLane({
+      claim: () => queue.claim(),
+      send: (message) => queue.send(message),
+      write: (result) => queue.write(result),
+      claimFailed: () => undefined,
+    });
+    lane.wake();
+    while (queue.called.length === 0) await turn();
+    await lane.stop();
+    expect(queue.called).toHaveLength(1);
+    expect(messages.map(({ state }) => state)).toEqual([
+      'done',
+      ...Array.from({ length: 9 }, () => 'queued'),
+    ]);
+    lane.wake();
+    await turns(20);
+    expect(queue.called).toHaveLength(1);
+  });
+});

@@ -64,7 +64,11 @@ export interface RawSwept {
   chatId: string;
   messages: RawMessage[];
   keyless: string[];
+  /** Unix seconds of the oldest keyless message, 0 when its time is unknown; null without keyless messages. */
+  oldestKeylessSeconds: number | null;
   complete: boolean;
+  /** What went wrong with this chat; null when nothing did. */
+  failure: string | null;
 }
 
 export interface RawHead {
@@ -109,7 +113,7 @@ export type RawSendResult =
   | { outcome: 'handed'; key: RawKey; chatId: string; ack: number; t: number }
   | {
       outcome: 'not_sent';
-      code: 'not_on_whatsapp' | 'quoted_not_found' | 'media_unavailable' | 'rejected' | 'busy';
+      code: 'not_on_whatsapp' | 'quoted_not_found' | 'media_unavailable' | 'rejected' | 'busy' | 'page_gone';
       retry: boolean;
       reason: string;
     }

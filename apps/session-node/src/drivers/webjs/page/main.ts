@@ -3,13 +3,15 @@ import { download, mediaSize } from './downloads.js';
 import { attachInbox, drain } from './inbox-queue.js';
 import { checkNumbers, logout, probe, refreshQr, requestPairingCode } from './login.js';
 import { lookup } from './lookup.js';
-import { attachSend, cancelSend, send } from './send.js';
+import { attachSend, cancelSend, NOT_READY, OTHER_DOCUMENT, send } from './send.js';
 import { applyShims } from './shims/index.js';
 import { announceMissedSync } from './shims/warm-sync.js';
 import { acksOf, chatHeads, directory, sweep } from './sweep.js';
 import { addChunk, attachTransfers, dropTransfer, readChunk } from './transfers.js';
 
 let attached = false;
+/** Everything of ours is in place: only then does a send take the id it was given. */
+let isReady = false;
 
 const agent: PageAgentApi = {
   prepare: () => applyShims('early'),
@@ -21,12 +23,14 @@ const agent: PageAgentApi = {
     attachTransfers();
     attachSend();
     attachInbox();
+    isReady = true;
   },
   probe,
   refreshQr,
   requestPairingCode,
-  send,
-  cancelSend,
+  send: (order) => (isReady ? send(order) : Promise.resolve(NOT_READY)),
+  cancelSend: (waMessageId, chatId) =>
+    isReady ? cancelSend(waMessageId, chatId) : Promise.resolve(OTHER_DOCUMENT),
   lookup,
   checkNumbers,
   drain,

@@ -16,6 +16,14 @@ interface Sending {
 let current: Sending | undefined;
 const sendings = new Map<string, Sending>();
 
+/** Answer to a send in a document that is still loading: nothing was begun. */
+export const NOT_READY = notSent('page_gone', true, 'the page is still loading');
+/** Answer to giving up a send in such a document: the send was an earlier one's, which is gone. */
+export const OTHER_DOCUMENT: RawSendResult = {
+  outcome: 'unknown',
+  reason: 'the page was loaded again during the send',
+};
+
 class Refusal extends Error {
   constructor(readonly result: Extract<RawSendResult, { outcome: 'not_sent' }>) {
     super(result.reason);

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/index.js';
+import { NodeHarness, textSend } from './support/node-harness.js';
+
+const ME = '4915112345701';
+const FRIEND = '4915112345702';
+const LANES = 4;
+const RELOADS = 3;
+
+type Order = ReturnType<typeof textSend>;
+
+interface Sent {
+  waMessageId: string;
+  body: string | null;
+  handOvers: number;
+}
+
+describe('sends when the page is not at its best', () => {
+  const harness = new NodeHarness('2026-09');
+  const session = harness.address();
+  const send = async (order: object) =>
+    (await harness.command('message.send', { ...session, ...order })).body;
+  const allSent = () => harness.control<Sent[]>('GET', `/sent?from=${ME}&limit=1000`);
+  const isInChat = async ({ waMessageId, chatId }: Order): Promise<boolean> => {
+    const messages = [{ waMessageId, chatId, nodeBootId: harness.node.bootId }];
+    const { body } = await harness.command('message.lookup', { ...session, messages });
+    return body.found.length === 1;
+  };
+
+  /** Sends as the api does: again only what certainly did not leave. Returns the outcomes on the way. */
+  const sendUntilDone = async (order: Order, outcomes: object[]): Promise<void> => {
+    await waitFor(
+      async () => {
+        const outcome = await send(order);
+        outcomes.push(outcome);
+        return !(outcome.outcome === 'not_sent' && outcome.retry);
+      },
+      { what: 'a send to end', deadlineMs: 90_000, pollMs: 20 },
+    );
+  };
+
+  beforeAll(async () => {
+    await harness.start();
+    await harness.control('POST', '/accounts', { phone: FRIEND, name: 'Friend' });
+    await harness.link(session, ME);
+  }, 120_000);
+  afterAll(() => harness.stop(), 60_000);
+
+  it('hands over what is sent over a reload under its own id, once, and fails nothing for good', async () => {
+    const orders: Order[] = [];
+    const outcomes: { outcome: string; retry?: boolean }[] = [];
+    let isOver = false;
+    const lane = async (name: number): Promise<void> => {
+      while (!isOver) {
+        const order = textSend(`${FRIEND}@c.us`, `reload ${name} ${orders.length}`);
+        orders.push(order);
+        await sendUntilDone(order, outcomes);
+      }
+    };
+    const lanes = Array.from({ length: LANES }, (_, name) => lane(name));
+    for (let round = 0; round < RELOADS; round += 1) {
+      const before = outcomes.length;
+      await harness.control('POST', `/logins/${ME}/reload`);
+      const since = () => outcomes.slice(before);
+      await waitFor(() => since().some(({ outcome }) => outcome !== 'handed'), {
+        what: 'the reload to be felt',
+      });
+      await waitFor(() => since().at(-1)?.outcome === 'handed', { what: 'sends again', deadlineMs: 60_000 });
+    }
+    isOver = true;
+    await Promise.all(lanes);
+    await harness.waitForState(session, 'connected');
+
+    expect(outcomes.filter(({ outcome, retry }) => outcome === 'not_sent' && retry !== true)).toEqual([]);
+    const sent = await allSent();
+    const ids = new Set(orders.map(({ waMessageId }) => waMessageId));
+    expect(sent.filter(({ waMessageId }) => !ids.has(waMessageId))).toEqual([]);
+    expect(sent.filter(({ handOvers }) => handOvers !== 1)).toEqual([]);
+    const there = new Set(sent.map(({ waMessageId }) => waMessageId));
+    for (const order of orders) expect(await isInChat(order)).toBe(there.has(order.waMessageId));
+  }, 150_000);
+});

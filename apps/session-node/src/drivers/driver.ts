@@ -66,7 +66,11 @@ export interface SweptChat {
   facts: InboxFact[];
   /** Events without a usable key, as raw JSON: to quarantine. */
   keyless: string[];
+  /** Unix seconds of the oldest of these, 0 when its time is unknown; null when there are none. */
+  oldestKeylessSeconds: number | null;
   complete: boolean;
+  /** Why this chat could not be read, free of message text; null when it was. It is never complete then. */
+  failure: string | null;
 }
 
 export interface SweepWish {

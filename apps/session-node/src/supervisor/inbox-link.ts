@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { SessionAddress } from '#contracts';
 import type { Logger } from 'pino';
 import type { Driver } from '../drivers/driver.js';
@@ -9,12 +10,15 @@ import type { SupervisorContext } from './settings.js';
 
 /** History from before the login is not reported; this much before it is, for clocks that differ. */
 const BASELINE_SLACK_SECONDS = 60;
+const QUARANTINED_MAX = 10_000;
 
 /** Ties a session's cursor, which lives as long as its login, to the inbox of whichever driver runs now. */
 export class InboxLink {
   private cursor: Promise<InboxCursor> | undefined;
   private pump: InboxPump | undefined;
   private source: Driver | undefined;
+  /** Hashes of what is in quarantine: the sweeps meet it again and again. */
+  private readonly quarantined = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -106,11 +110,22 @@ export class InboxLink {
     this.pump.start();
   }
 
-  private quarantine(events: string[]): void {
+  private quarantine(found: string[]): void {
+    const events = found.filter((event) => this.isFirst(event));
+    if (events.length === 0) return;
     this.vitals.quarantinedEvents += events.length;
     this.log.error({ count: events.length }, 'events without a key were quarantined');
     this.folder.addToQuarantine(events).catch((error: unknown) => {
       this.log.error({ err: error }, 'quarantined events were not kept');
     });
+  }
+
+  private isFirst(event: string): boolean {
+    const hash = createHash('sha256').update(event).digest('base64');
+    if (this.quarantined.has(hash)) return false;
+    const [oldest] = this.quarantined;
+    if (this.quarantined.size >= QUARANTINED_MAX && oldest !== undefined) this.quarantined.delete(oldest);
+    this.quarantined.add(hash);
+    return true;
   }
 }

@@ -19,6 +19,10 @@ export interface InboxPumpOptions {
 
 const DRAIN_LIMIT = 200;
 const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+/** A chat that could not be read, or holds what we cannot read, is left alone this long. */
+const FAILED_CHAT_REST_MS = 60_000;
+const HELD_CHAT_REST_MS = 600_000;
 const SWEEP_BATCH = 20;
 const DIRECTORY_BATCH = 500;
 const DIRECTORY_INTERVAL_MS = 600_000;
@@ -38,6 +42,9 @@ export class InboxPump {
   private working = false;
   private directorySent = '';
   private directoryDueMs = 0;
+  private failures = 0;
+  /** Until when chats rest. */
+  private readonly resting = new Map<string, number>();
 
   constructor(private readonly options: InboxPumpOptions) {}
 
@@ -81,12 +88,14 @@ export class InboxPump {
    */
   private retryLater(error: unknown): void {
     if (this.stopping.signal.aborted) return;
-    this.options.log.warn({ err: error }, 'the inbox could not be read; trying again');
+    const waitMs = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(this.failures, 10));
+    this.failures += 1;
+    this.options.log.warn({ err: error, waitMs }, 'the inbox could not be read; trying again');
     clearTimeout(this.retry);
     this.retry = setTimeout(() => {
       this.request('drain');
       this.request('sweep');
-    }, RETRY_MS);
+    }, waitMs);
   }
 
   private async work(): Promise<void> {
@@ -117,7 +126,10 @@ export class InboxPump {
     await this.drain();
     const nowSeconds = Math.floor(clock.now().getTime() / 1000);
     const heads = await inbox.chatHeads();
-    const wishes = heads.map((head) => this.wishOf(head, nowSeconds)).filter((wish) => wish !== undefined);
+    const wishes = heads
+      .filter(({ chatId }) => (this.resting.get(chatId) ?? 0) <= clock.monotonicMs())
+      .map((head) => this.wishOf(head, nowSeconds))
+      .filter((wish) => wish !== undefined);
     for (let at = 0; at < wishes.length; at += SWEEP_BATCH) {
       if (this.wanted.drain) await this.drainBetween();
       await this.hasRoom();
@@ -127,6 +139,7 @@ export class InboxPump {
     }
     await this.sweepAcks(cursor.openKeys(nowSeconds));
     await this.sendDirectory();
+    this.failures = 0;
   }
 
   private async drainBetween(): Promise<void> {
@@ -145,17 +158,30 @@ export class InboxPump {
     return { chatId: head.chatId, sinceSeconds, newestSeconds: head.newestSeconds };
   }
 
-  /** Reports a swept chat; its cursor moves when the api has taken everything of it. */
+  /**
+   * Reports a swept chat; its cursor moves when the api has taken everything of it, and never past a message that we
+   * could not read: a later version may.
+   */
   private reportChat(chat: SweptChat, wishes: readonly { chatId: string; newestSeconds: number }[]): void {
     this.quarantine(chat.keyless);
     const newestSeconds = wishes.find((wish) => wish.chatId === chat.chatId)?.newestSeconds ?? 0;
     const news = chat.facts.filter((fact) => this.options.cursor.isNews(fact));
     for (const fact of news) this.report(fact);
+    const { sink, cursor, address } = this.options;
     if (chat.complete) {
-      const { sink, cursor, address } = this.options;
-      sink.whenTaken(address().sessionId, () => cursor.advance(chat.chatId, newestSeconds));
+      const upTo = readUpTo(chat, newestSeconds);
+      if (upTo > 0) sink.whenTaken(address().sessionId, () => cursor.advance(chat.chatId, upTo));
+      if (upTo < newestSeconds) this.rest(chat.chatId, HELD_CHAT_REST_MS);
+    } else if (chat.failure === null) {
+      this.wanted.sweep = true;
+    } else {
+      this.options.log.error({ failure: chat.failure }, 'a chat could not be read; it is tried again later');
+      this.rest(chat.chatId, FAILED_CHAT_REST_MS);
     }
-    if (!chat.complete) this.wanted.sweep = true;
+  }
+
+  private rest(chatId: string, forMs: number): void {
+    this.resting.set(chatId, this.options.clock.monotonicMs() + forMs);
   }
 
   private async sweepAcks(keys: string[]): Promise<void> {
@@ -199,4 +225,9 @@ export class InboxPump {
   private hasRoom(): Promise<void> {
     return this.options.sink.room(this.options.address().sessionId, this.stopping.signal);
   }
+}
+
+/** Second up to which everything of a completely swept chat was read; 0 when that is not known. */
+function readUpTo({ oldestKeylessSeconds }: SweptChat, newestSeconds: number): number {
+  return oldestKeylessSeconds === null ? newestSeconds : Math.min(newestSeconds, oldestKeylessSeconds - 1);
 }

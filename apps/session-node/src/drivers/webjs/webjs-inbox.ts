@@ -2,9 +2,11 @@ import { nodeFactSchema, type WaChat, type WaPerson } from '#contracts';
 import type { Clock } from '#kernel';
 import type { ChatHead, Drained, DriverInbox, InboxFact, SweepWish, SweptChat } from '../driver.js';
 import { ackFact, chatOf, messageFact, personOf } from './converters/index.js';
-import type { RawItem } from './page/agent-api.js';
+import type { RawItem, RawSwept } from './page/agent-api.js';
 import type { PageAgent } from './page-agent.js';
 
+/** Last second that a Date can hold. */
+const LATEST_SECONDS = 8.64e12;
 const SWEEP_BUDGET_MS = 8_000;
 const SWEEP_TIMEOUT_MS = 30_000;
 const DIRECTORY_LIMIT = 5_000;
@@ -31,11 +33,17 @@ export class WebjsInbox implements DriverInbox {
   async sweep(wishes: SweepWish[]): Promise<SweptChat[]> {
     const asked = wishes.map(({ chatId, sinceSeconds }) => ({ chatId, sinceSeconds }));
     const swept = await this.agent().call('sweep', [asked, SWEEP_BUDGET_MS], SWEEP_TIMEOUT_MS);
-    return swept.map(({ chatId, messages, keyless, complete }) => {
-      const facts: InboxFact[] = [];
-      for (const message of messages) this.collect({ kind: 'message', message }, 'sweep', facts, keyless);
-      return { chatId, facts, keyless, complete };
-    });
+    return swept.map((chat) => this.sweptOf(chat));
+  }
+
+  private sweptOf({ messages, ...rest }: RawSwept): SweptChat {
+    const swept: SweptChat = { ...rest, facts: [] };
+    for (const message of messages) {
+      if (this.collect({ kind: 'message', message }, 'sweep', swept.facts, swept.keyless)) continue;
+      const seconds = Number.isFinite(message.t) ? message.t : 0;
+      swept.oldestKeylessSeconds = Math.min(swept.oldestKeylessSeconds ?? Infinity, seconds);
+    }
+    return swept;
   }
 
   async acksOf(waKeys: string[]): Promise<InboxFact[]> {
@@ -48,15 +56,18 @@ export class WebjsInbox implements DriverInbox {
     return { chats: chats.map(chatOf), contacts: contacts.map(personOf) };
   }
 
-  private collect(item: RawItem, origin: 'live' | 'sweep', facts: InboxFact[], keyless: string[]): void {
+  /** @returns false for what makes no valid fact and was kept aside */
+  private collect(item: RawItem, origin: 'live' | 'sweep', facts: InboxFact[], keyless: string[]): boolean {
     const fact = this.factOf(item, origin);
     if (fact) facts.push(fact);
     else keyless.push(JSON.stringify(item));
+    return fact !== undefined;
   }
 
   private factOf(item: RawItem, origin: 'live' | 'sweep'): InboxFact | undefined {
     if (item.kind === 'ack') return validated(ackFact(item.ack, this.clock.now()));
-    return Number.isFinite(item.message.t) ? validated(messageFact(item.message, origin)) : undefined;
+    const isTime = Number.isFinite(item.message.t) && Math.abs(item.message.t) <= LATEST_SECONDS;
+    return isTime ? validated(messageFact(item.message, origin)) : undefined;
   }
 }
 

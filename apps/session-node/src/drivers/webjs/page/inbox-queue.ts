@@ -1,4 +1,5 @@
 import type { RawAck, RawDrained, RawItem } from './agent-api.js';
+import { describeError } from './describe-error.js';
 import { keyParts } from './ids.js';
 import { isMessage, rawMessage } from './raw-message.js';
 import { page, wa, type WaMsg } from './wa.js';
@@ -44,7 +45,7 @@ export function drain(limit: number): RawDrained {
   for (const [msg, kind] of queue) {
     if (drained.items.length >= limit) break;
     queue.delete(msg);
-    const item = kind === 'message' ? messageItem(msg) : ackItem(msg);
+    const item = itemOf(msg, kind);
     if (item) drained.items.push(item);
     else drained.keyless.push(keylessForm(msg));
   }
@@ -53,15 +54,28 @@ export function drain(limit: number): RawDrained {
   return drained;
 }
 
-/** What is kept of an event without a key: enough to understand it later. */
+/** What is kept of an event without a key: enough to understand it later; the same text each time. */
 export function keylessForm(msg: WaMsg): string {
-  const { type, t, body, caption, ack, notifyName } = msg;
-  return JSON.stringify({ at: new Date().toISOString(), type, t, body, caption, ack, notifyName });
+  try {
+    const { type, t, body, caption, ack, notifyName } = msg;
+    return JSON.stringify({ type, t, body, caption, ack, notifyName });
+  } catch (error) {
+    return JSON.stringify({ unreadable: describeError(error, 'reading an event') });
+  }
 }
 
 export function ackOf(msg: WaMsg): RawAck | undefined {
   const key = keyParts(msg.id);
   return key && typeof msg.ack === 'number' ? { ...key, ack: msg.ack } : undefined;
+}
+
+/** A model that cannot be read is told as keyless: it must not take the others with it. */
+function itemOf(msg: WaMsg, kind: 'message' | 'ack'): RawItem | undefined {
+  try {
+    return kind === 'message' ? messageItem(msg) : ackItem(msg);
+  } catch {
+    return undefined;
+  }
 }
 
 function messageItem(msg: WaMsg): RawItem | undefined {

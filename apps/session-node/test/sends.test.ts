@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
-import { NodeHarness, textSend } from './support/node-harness.js';
+import { NodeHarness, newWaMessageId, textSend } from './support/node-harness.js';
 
 const ME = '4915112345701';
 const FRIEND = '4915112345702';
@@ -79,4 +79,26 @@ describe('sends when the page is not at its best', () => {
     const there = new Set(sent.map(({ waMessageId }) => waMessageId));
     for (const order of orders) expect(await isInChat(order)).toBe(there.has(order.waMessageId));
   }, 150_000);
+
+  it('sends without the preview of a link when WhatsApp Web cannot make one', async () => {
+    const faults = [{ kind: 'missingModule', name: 'WAWebLinkPreviewChatAction', phone: ME }];
+    await harness.control('PUT', '/faults', { faults });
+    const order = { ...textSend(`${FRIEND}@c.us`, 'see https://example.org'), linkPreview: true };
+    expect(await send(order)).toMatchObject({ outcome: 'handed' });
+    await harness.control('DELETE', '/faults');
+    expect(await send({ ...order, waMessageId: newWaMessageId() })).toMatchObject({ outcome: 'handed' });
+  });
+
+  it.each(['WAWebFindChatAction', 'WAWebChatGetters'])(
+    'lets a text be tried again when the page fails before it has an id (no %s)',
+    async (name) => {
+      await harness.control('PUT', '/faults', { faults: [{ kind: 'missingModule', name, phone: ME }] });
+      const order = textSend(`${FRIEND}@c.us`, 'a text in a gap');
+      expect(await send(order)).toMatchObject({ outcome: 'not_sent', retry: true });
+      await harness.control('DELETE', '/faults');
+      const outcomes: object[] = [];
+      await sendUntilDone(order, outcomes);
+      expect(outcomes.at(-1)).toMatchObject({ outcome: 'handed' });
+    },
+  );
 });

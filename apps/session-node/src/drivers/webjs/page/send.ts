@@ -1,5 +1,6 @@
 import { SEND_PHASES, type RawSendOrder, type RawSendResult, type SendPhase } from './agent-api.js';
 
+import { findPreview } from './link-preview.js';
 import { findByWaKey, findSent, requireKey } from './messages.js';
 import { errorNamesShim } from './shims/error-names.js';
 import { NotOnWhatsApp } from './shims/lid-chats.js';
@@ -71,7 +72,7 @@ export async function send(order: RawSendOrder): Promise<RawSendResult> {
     sendings.set(sending.id, sending);
     current = sending;
     await handOver(order, sending);
-    return await outcomeOf(order, sending, 'the message does not stand in the chat');
+    return await outcomeOf(order, 'the message does not stand in the chat');
   } catch (error) {
     return await afterFailure(order, sending, error);
   } finally {
@@ -100,8 +101,9 @@ async function handOver(order: RawSendOrder, sending: Sending): Promise<void> {
   if (order.quotedWaKey !== null && !quoted) {
     throw new Refusal(notSent('quoted_not_found', false, 'the quoted message is not known to WhatsApp Web'));
   }
+  const preview = order.linkPreview && !order.media ? await findPreview(order.text) : undefined;
   sending.phase = 'resolved-chat';
-  await utils().sendMessage(chat, order.text, optionsOf(order, quoted));
+  await utils().sendMessage(chat, order.text, { ...preview, ...optionsOf(order, quoted) });
 }
 
 async function resolveChat(chatId: string): Promise<WaChat> {
@@ -115,7 +117,6 @@ function optionsOf(order: RawSendOrder, quoted: WaMsg | undefined): object {
   const { media } = order;
   return {
     wagateSend: order.waMessageId,
-    linkPreview: order.linkPreview && !media ? true : undefined,
     mentionedJidList: [],
     parseVCards: false,
     ignoreQuoteErrors: false,
@@ -143,11 +144,10 @@ function textOfKey(msg: WaMsg): string {
   return _serialized ?? $1 ?? '';
 }
 
-async function outcomeOf(order: RawSendOrder, sending: Sending, reason: string): Promise<RawSendResult> {
+/** What became of a message that the library took: it may also have left by a way of its own. */
+async function outcomeOf(order: RawSendOrder, reason: string): Promise<RawSendResult> {
   const found = await findSent(order.waMessageId, order.chatId);
-  if (found) return handed(found);
-  if (sending.phase !== 'handed') return notSent('rejected', false, reason);
-  return { outcome: 'unknown', reason };
+  return found ? handed(found) : { outcome: 'unknown', reason };
 }
 
 async function afterFailure(order: RawSendOrder, sending: Sending, error: unknown): Promise<RawSendResult> {
@@ -155,9 +155,10 @@ async function afterFailure(order: RawSendOrder, sending: Sending, error: unknow
   if (error instanceof NotOnWhatsApp) return notSent('not_on_whatsapp', false, error.message);
   const reason = errorNamesShim.describe(error, `the send (${sending.phase})`);
   if (sending.cancelled) return notSent('busy', true, reason);
-  if (sending.phase === 'id-taken') return notSent('rejected', true, reason);
-  if (order.media && sending.phase === 'resolved-chat') return notSent('media_unavailable', true, reason);
-  return outcomeOf(order, sending, reason);
+  if (sending.phase === 'handed') return outcomeOf(order, reason);
+  // Nothing left, and nothing says that it could not: a gap of the network, a store that did not answer.
+  const code = order.media && sending.phase === 'resolved-chat' ? 'media_unavailable' : 'rejected';
+  return notSent(code, true, reason);
 }
 
 function notSent(

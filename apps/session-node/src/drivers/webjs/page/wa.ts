@@ -97,6 +97,10 @@ interface WaModules {
       message: { id?: WaKey; wagateSend?: string },
     ): [Promise<unknown>, Promise<unknown>];
   };
+  WALinkify: { findLink(text: string): object | null | undefined };
+  WAWebLinkPreviewChatAction: {
+    getLinkPreview(link: object): Promise<{ data?: object } | null | undefined>;
+  };
   WAWebChatLoadMessages: { loadEarlierMsgs(options: { chat: WaChat }): Promise<WaMsg[] | undefined> };
   WAWebDownloadManager: {
     downloadManager: { downloadAndMaybeDecrypt(request: object): Promise<ArrayBuffer> };

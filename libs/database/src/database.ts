@@ -6,7 +6,7 @@ import { withDeadline, type Outcome } from '#kernel';
 import { ENTITIES } from './entities/index.js';
 import { translateDatabaseError } from './errors.js';
 import { DatabaseListener, type NotificationHandler } from './listener.js';
-import { queryOf, type Query } from './query.js';
+import { gatherWrites, queryOf, type Query } from './query.js';
 import { connectionConfig, WORKER_ROLE, type DatabaseSettings } from './settings.js';
 
 /**
@@ -105,6 +105,7 @@ export class Database {
     try {
       client = await this.pool().connect();
       client.on('error', ignoreEvent);
+      gatherWrites(client);
       const opened = client.query(`BEGIN; ${opening}`);
       // Awaited before the commit; until then a failure shows in the work's own statements too.
       opened.catch(() => undefined);

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type pg from 'pg';
 import { EntityManager } from 'typeorm';
 
@@ -10,10 +11,22 @@ export type Query = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
   values?: unknown[],
 ) => Promise<Row[]>;
 
+/**
+ * Sends what is asked of a pipelined connection in one turn of the event loop in one write: a transaction's opening and
+ * its first statements travel together.
+ */
+export function gatherWrites(client: pg.PoolClient): void {
+  const { stream } = (client as unknown as { connection: { stream: Writable } }).connection;
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
+
 /** Statements on one pooled connection. */
 export function queryOf(client: pg.PoolClient): Query {
   return async <Row extends pg.QueryResultRow>(statement: Statement, values?: unknown[]): Promise<Row[]> => {
     const text = typeof statement === 'string' ? { text: statement } : statement;
+    gatherWrites(client);
     const result = await client.query<Row>({ ...text, values });
     return result.rows;
   };

@@ -29,6 +29,7 @@ const KIND_OF_PATH: [RegExp, string][] = [
   [/^\/api\/v1\/contacts\/\{/, 'contact'],
   [/^\/api\/v1\/api-keys\/\{/, 'key'],
   [/^\/api\/v1\/tenants\/\{/, 'tenant'],
+  [/^\/api\/v1\/nodes\/\{/, 'node'],
 ];
 const PREFIX = {
   session: 'ses',
@@ -38,6 +39,7 @@ const PREFIX = {
   contact: 'con',
   key: 'key',
   tenant: 'tnt',
+  node: 'nod',
 };
 /** Bodies that pass validation, so that a request reaches the look-up. */
 const BODIES: Record<string, unknown> = {
@@ -79,6 +81,8 @@ describe('tenant B and the objects of tenant A', () => {
       contact: await first('/contacts'),
       key: await first('/api-keys'),
       tenant: (await a.get<{ tenantId: string }>('/limits')).body.tenantId ?? newId('tnt'),
+      // The operator's, and no tenant's.
+      node: 'node-1',
     });
   });
   afterAll(() => stack.close());

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { canonicalChatId, chatKind } from '#contracts';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { ChatLookup } from '../chats/index.js';
@@ -173,6 +174,8 @@ export class MessagesService {
   }
 
   private async chatOf(auth: AuthContext, chat: string): Promise<{ id: string; sessionId?: string }> {
+    const chatId = canonicalChatId(chat);
+    if (chatKind(chatId)) return { id: chatId };
     if (!chat.startsWith('cht_')) return { id: parseRecipient(chat, 'chat').chatId };
     const { waId, sessionId } = await this.chats.get(auth, chat);
     return { id: waId, sessionId };

@@ -35,6 +35,44 @@ CREATE TRIGGER sessions_updated AFTER UPDATE ON sessions FOR EACH ROW
     (NEW.name, NEW.mode, NEW.desired, NEW.state, NEW.linked_at))
   EXECUTE FUNCTION wagate_announce_session_change();
 
+-- Counts up to n messages against the daily caps of a tenant and its session: as many as there is room for ("taken");
+-- "reached" names the cap that let no more in. Takers of one cap take turns, each until it commits; where there is no
+-- cap nobody waits. Callers that count for several sessions do so in the order of tenant and session.
+CREATE FUNCTION wagate_take_daily_room(tenant text, session text, n integer, OUT taken integer, OUT reached text)
+LANGUAGE plpgsql AS $$
+DECLARE
+  today date := (now() AT TIME ZONE 'utc')::date;
+  own smallint := pg_backend_pid() % 16;
+  caps record;
+  used bigint;
+BEGIN
+  SELECT t.daily_message_limit AS for_tenant,
+    coalesce(s.daily_message_limit, t.session_daily_message_limit) AS for_session INTO caps
+  FROM tenants t LEFT JOIN sessions s ON s.tenant_id = t.id AND s.id = session WHERE t.id = tenant;
+  taken := n;
+  IF caps.for_tenant IS NOT NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended('daily cap of ' || tenant, 0));
+    SELECT coalesce(sum(u.accepted), 0) INTO used FROM usage_daily u
+    WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = '';
+    taken := greatest(least(taken, caps.for_tenant - used), 0);
+    reached := CASE WHEN taken < n THEN 'tenant' END;
+  END IF;
+  IF caps.for_session IS NOT NULL AND taken > 0 THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended('daily cap of ' || tenant || ' ' || session, 0));
+    SELECT coalesce(sum(u.accepted), 0) INTO used FROM usage_daily u
+    WHERE u.tenant_id = tenant AND u.day = today AND u.session_id = session;
+    IF caps.for_session - used < taken THEN
+      taken := greatest(caps.for_session - used, 0);
+      reached := 'session';
+    END IF;
+  END IF;
+  IF taken > 0 THEN
+    INSERT INTO usage_daily AS u (tenant_id, day, session_id, shard, accepted)
+    VALUES (tenant, today, '', own, taken), (tenant, today, session, own, taken)
+    ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET accepted = u.accepted + excluded.accepted;
+  END IF;
+END $$;
+
 -- Accepts messages of any tenants in one go. Each element of the batch is
 --   { id, tenant, session, chat, type, content, media, quotedMessage, quotedWa, clientRef, metadata, linkPreview,
 --     priority, expiresAt, createdAt, operation, key, hash, body }
@@ -55,8 +93,8 @@ DECLARE
   taken text[] := '{}';
   refused jsonb := '{}';
   part record;
+  room record;
   one text;
-  cap text;
 BEGIN
   WITH ours AS (
     INSERT INTO idempotency_keys AS k
@@ -75,7 +113,7 @@ BEGIN
   SELECT array_agg(o.resource_id) INTO fresh FROM ours o;
 
   FOR part IN
-    SELECT r.tenant, r.session, array_agg(r.id ORDER BY r.id) AS ids, array_agg(r.media) AS media
+    SELECT r.tenant, r.session, array_agg(r.id ORDER BY r.id) AS ids, array_agg(r.media ORDER BY r.id) AS media
     FROM jsonb_to_recordset(batch) AS r(id text, tenant text, session text, key text, media text)
     WHERE r.key IS NULL OR r.id = ANY (fresh)
     GROUP BY r.tenant, r.session ORDER BY r.tenant, r.session
@@ -99,25 +137,11 @@ BEGIN
       part.ids := ARRAY(SELECT x FROM unnest(part.ids) AS x WHERE NOT refused ? x);
       CONTINUE WHEN cardinality(part.ids) = 0;
     END IF;
-    BEGIN
-      cap := wagate_take_daily(part.tenant, part.session, cardinality(part.ids));
-      IF cap IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'WG001';
-      END IF;
-      taken := taken || part.ids;
-    EXCEPTION WHEN SQLSTATE 'WG001' THEN
-      FOREACH one IN ARRAY part.ids LOOP
-        BEGIN
-          cap := wagate_take_daily(part.tenant, part.session, 1);
-          IF cap IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'WG001';
-          END IF;
-          taken := taken || one;
-        EXCEPTION WHEN SQLSTATE 'WG001' THEN
-          refused := refused || jsonb_build_object(one, cap || '_cap');
-        END;
-      END LOOP;
-    END;
+    SELECT * INTO room FROM wagate_take_daily_room(part.tenant, part.session, cardinality(part.ids));
+    taken := taken || part.ids[1:room.taken];
+    FOREACH one IN ARRAY part.ids[room.taken + 1:] LOOP
+      refused := refused || jsonb_build_object(one, room.reached || '_cap');
+    END LOOP;
   END LOOP;
 
   INSERT INTO messages (tenant_id, id, session_id, direction, origin, chat_wa_id, type, content, media_id, status,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -235,21 +235,29 @@ describe.each(['classic', '2026-09'] as const)('a linked session on build %s', (
     }
   }, 120_000);
 
-  it('is logged out when the phone removes it, and keeps no profile', async () => {
+  it('is logged out when the phone removes it, keeps no profile, and can be started at once', async () => {
+    const mark = join(harness.folder, 'profiles', session.sessionId, `session-${session.sessionId}`, 'mark');
+    await writeFile(mark, '');
     await harness.control('POST', `/logins/${ME}/unlink`);
     const snapshot = await harness.waitForState(session, 'logged_out');
     expect(snapshot).toMatchObject({ reason: 'unlinked', action: 'relink', me: null });
-    const profileFolder = join(harness.folder, 'profiles', session.sessionId, `session-${session.sessionId}`);
-    await expect(access(profileFolder)).rejects.toMatchObject({ code: 'ENOENT' });
-    expect(await harness.browserPid(session)).toBeNull();
     await harness.link(session, ME);
+    await expect(access(mark)).rejects.toMatchObject({ code: 'ENOENT' });
+    const metrics = await (await fetch(`${harness.node.url}/metrics`)).text();
+    expect(metrics).not.toMatch(/^wagate_node_stray_failures_total\{.*\} [1-9]/m);
   }, 120_000);
 
   it('unlinks at WhatsApp when it is logged out by request', async () => {
+    const known = harness.api.factsOf('session.state', session.sessionId).length;
     const { body } = await harness.command('session.logout', session);
     expect(body.snapshot).toMatchObject({ state: 'logged_out', reason: 'logged_out' });
     const logins = await harness.control<{ linked: { phone: string }[] }>('GET', '/logins');
     expect(logins.linked.filter(({ phone }) => phone === ME)).toEqual([]);
+    await waitFor(() => harness.api.factsOf('session.state', session.sessionId).length > known, {
+      what: 'the logout to be reported',
+    });
+    const reported = harness.api.factsOf('session.state', session.sessionId).slice(known);
+    expect(reported.map(({ snapshot }) => snapshot.reason)).toEqual(['logged_out']);
   }, 60_000);
 
   it('is linked by a pairing code', async () => {

@@ -65,6 +65,15 @@ describe('InboxCursor', () => {
     expect(JSON.parse(await readFile(join(folder, 'cursor.json'), 'utf8'))).toMatchObject({ baseline: 700 });
   });
 
+  it('forgets what an earlier start knew when it is created anew', async () => {
+    const path = join(folder, 'cursor.json');
+    await (await load(500)).flush();
+    await InboxCursor.create(path, 900, (error) => {
+      throw error;
+    });
+    expect((await load(1_000)).since([CHAT], 100)).toEqual({ sinceSeconds: 900 });
+  });
+
   it('tells news from what was reported', async () => {
     const cursor = await load();
     expect(cursor.isNews(messageFact('A'))).toBe(true);

@@ -44,9 +44,19 @@ export class InboxCursor {
     onSaveFailed: (error: unknown) => void,
   ): Promise<InboxCursor> {
     const stored = await readJsonFile(path, cursorSchema);
+    if (stored) return new InboxCursor(path, stored, onSaveFailed);
+    return InboxCursor.create(path, baselineSeconds, onSaveFailed);
+  }
+
+  /** Begins at `baselineSeconds`, whatever was there. */
+  static async create(
+    path: string,
+    baselineSeconds: number,
+    onSaveFailed: (error: unknown) => void,
+  ): Promise<InboxCursor> {
     const fresh: CursorFile = { version: 1, baseline: baselineSeconds, chats: {}, open: {} };
-    const cursor = new InboxCursor(path, stored ?? fresh, onSaveFailed);
-    if (!stored) await cursor.save();
+    const cursor = new InboxCursor(path, fresh, onSaveFailed);
+    await cursor.save();
     return cursor;
   }
 

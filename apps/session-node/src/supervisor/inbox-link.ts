@@ -31,14 +31,20 @@ export class InboxLink {
 
   /** A start: from now on messages count, if there is no cursor yet. */
   begin(): void {
-    const seconds = Math.floor(this.context.clock.now().getTime() / 1000) - BASELINE_SLACK_SECONDS;
-    this.cursor ??= InboxCursor.load(this.folder.cursor, seconds, (error) => {
-      this.log.error({ err: error }, 'the inbound cursor was not saved');
-    });
-    this.cursor.catch(() => {
-      // Told where it is awaited; the next start reads again.
-      this.cursor = undefined;
-    });
+    if (!this.cursor) this.keep(InboxCursor.load(this.folder.cursor, this.baseline(), this.onSaveFailed));
+  }
+
+  /** A phone was linked just now: what is older than that is history, whenever the session was first started. */
+  beginAnew(): void {
+    const before = this.cursor;
+    const baseline = this.baseline();
+    const anew = async (): Promise<InboxCursor> => {
+      const known = await before?.catch(() => undefined);
+      await known?.flush().catch(this.onSaveFailed);
+      known?.retire();
+      return InboxCursor.create(this.folder.cursor, baseline, this.onSaveFailed);
+    };
+    this.keep(anew());
   }
 
   /** Pumps from this driver. @returns false when it already does */
@@ -80,7 +86,7 @@ export class InboxLink {
   async close(): Promise<void> {
     this.disconnect();
     const cursor = await this.cursor?.catch(() => undefined);
-    await cursor?.flush();
+    await cursor?.flush().catch(this.onSaveFailed);
   }
 
   /** The login is gone, and its cursor with it. */
@@ -89,6 +95,22 @@ export class InboxLink {
     const cursor = await this.cursor?.catch(() => undefined);
     cursor?.retire();
     this.cursor = undefined;
+  }
+
+  private readonly onSaveFailed = (error: unknown): void => {
+    this.log.error({ err: error }, 'the inbound cursor was not saved');
+  };
+
+  private baseline(): number {
+    return Math.floor(this.context.clock.now().getTime() / 1000) - BASELINE_SLACK_SECONDS;
+  }
+
+  private keep(cursor: Promise<InboxCursor>): void {
+    this.cursor = cursor;
+    cursor.catch(() => {
+      // Told where it is awaited; the next start reads again.
+      if (this.cursor === cursor) this.cursor = undefined;
+    });
   }
 
   private async open(driver: Driver): Promise<void> {

@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import type { Driver } from '../drivers/driver.js';
 import { InboxLink } from './inbox-link.js';
 import { LinkDesk, type ShownQr } from './link-desk.js';
+import { LoginRecord } from './login-record.js';
 import { RestartPolicy } from './restart-policy.js';
-import type { SessionFolder, SessionRecord } from './session-folder.js';
+import type { SessionFolder } from './session-folder.js';
 import { SendLedger } from './send-ledger.js';
 import { SessionRun, type RunEnd } from './session-run.js';
 import { isResting } from './session-status.js';
@@ -26,8 +27,7 @@ export class SessionOwner {
   private run: SessionRun | undefined;
   private wantsToRun = false;
   private loop: Promise<void> | undefined;
-  private linked = false;
-  private remembered: Promise<SessionRecord | undefined> | undefined;
+  private readonly login: LoginRecord;
   private readonly restarts: RestartPolicy;
   private readonly inbox: InboxLink;
   private readonly log: Logger;
@@ -39,6 +39,7 @@ export class SessionOwner {
   ) {
     const { clock, settings, log } = context;
     this.log = log.child({ sessionId: current.sessionId, tenantId: current.tenantId });
+    this.login = new LoginRecord(folder, this.log);
     this.desk = new LinkDesk(clock);
     this.board = new StatusBoard(clock, (snapshot) => this.announce(snapshot));
     this.restarts = new RestartPolicy(clock, settings.restarts);
@@ -64,11 +65,7 @@ export class SessionOwner {
    * `not_found` when the session is another tenant's
    */
   async adopt(address: SessionAddress): Promise<void> {
-    this.remembered ??= this.folder.readRecord().then((record) => {
-      this.linked = record?.linked ?? false;
-      return record;
-    });
-    const record = await this.remembered;
+    const record = await this.login.read();
     const owned = record ?? this.current;
     if (owned.tenantId !== address.tenantId)
       throw new AppError('not_found', 'No such session', { outcome: 'not_sent' });
@@ -78,12 +75,13 @@ export class SessionOwner {
     this.current = address;
   }
 
-  /** Starts the session unless it is active. Resolves early; the states follow as events. */
+  /** Starts the session unless it is active, after an end that is under way. The states follow as events. */
   async start(mode: SessionMode): Promise<void> {
+    if (this.isEnding) await this.loop;
     if (this.wantsToRun) return;
     this.mode = mode;
     this.wantsToRun = true;
-    await this.saveRecord().catch((error: unknown) => {
+    await this.login.prepare(this.current, this.context.settings.killTimeoutMs).catch((error: unknown) => {
       this.wantsToRun = false;
       throw error;
     });
@@ -108,7 +106,8 @@ export class SessionOwner {
   /** Logs out at WhatsApp when it can, then deletes the profile. */
   async logout(): Promise<void> {
     const driver = this.run?.activeDriver;
-    if (driver && (this.board.status.state === 'connected' || this.linked)) {
+    if (driver && (this.board.status.state === 'connected' || this.login.linked)) {
+      this.run?.expectLogout();
       await driver.unlink().catch((error: unknown) => {
         this.log.warn({ err: error }, 'WhatsApp was not told of the logout');
       });
@@ -161,6 +160,12 @@ export class SessionOwner {
       pendingEvents: this.context.sink.pending(this.current.sessionId),
       folder: this.folder,
     });
+  }
+
+  /** A loop that nothing keeps any more, or whose run ends for good. */
+  private get isEnding(): boolean {
+    const cause = this.run?.ending?.cause;
+    return !this.wantsToRun || (cause !== undefined && cause !== 'lost');
   }
 
   private ensureLoop(): void {
@@ -218,6 +223,8 @@ export class SessionOwner {
   private followState(run: SessionRun, before: SessionState): void {
     const { state } = this.board.status;
     const driver = run.activeDriver;
+    const isAccepted = state === 'connecting' || state === 'connected';
+    if (before === 'pairing' && isAccepted && !this.login.linked) this.inbox.beginAnew();
     if (state === 'connected' && driver) {
       run.expect(undefined, { cause: 'requested' });
       this.desk.qr.clear();
@@ -234,17 +241,12 @@ export class SessionOwner {
 
   private whenConnected(driver: Driver): void {
     this.restarts.recovered();
-    if (!this.linked) {
-      this.linked = true;
-      this.saveRecord().catch((error: unknown) =>
-        this.log.error({ err: error }, 'the session record was not saved'),
-      );
-    }
+    this.login.prove(this.current);
     this.inbox.later(this.context.settings.collectGarbageAfterMs, async () => driver.collectGarbage?.());
   }
 
   private showQr(qr: string): void {
-    if (this.linked) {
+    if (this.login.linked) {
       // A profile that was logged in and shows a QR was removed by the phone.
       this.run?.stop({ cause: 'unlinked' });
       return;
@@ -280,16 +282,9 @@ export class SessionOwner {
   }
 
   private async forgetLogin(): Promise<void> {
-    this.linked = false;
     this.board.forgetLogin();
     await this.inbox.forget();
-    await this.folder.remove();
-    await this.saveRecord();
-  }
-
-  private async saveRecord(): Promise<void> {
-    const { tenantId, epoch } = this.current;
-    await this.folder.writeRecord({ tenantId, epoch, linked: this.linked });
+    await this.login.forget(this.current, this.context.settings.killTimeoutMs);
   }
 
   private announce(snapshot: SessionSnapshot): void {

@@ -44,6 +44,7 @@ export class SessionRun implements DriverListener {
   private misses = 0;
   private missedSlowly = false;
   private proven = false;
+  private isLeaving = false;
 
   constructor(
     private readonly context: SupervisorContext,
@@ -82,9 +83,19 @@ export class SessionRun implements DriverListener {
     return this.end !== undefined;
   }
 
+  /** Why the run is over, while its browser still closes too. */
+  get ending(): RunEnd | undefined {
+    return this.end;
+  }
+
   /** The driver, for commands; only while the run is not over. */
   get activeDriver(): Driver | undefined {
     return this.end ? undefined : this.driver;
+  }
+
+  /** We log out: what the page says of it from now on is no news. */
+  expectLogout(): void {
+    this.isLeaving = true;
   }
 
   /** Replaces the deadline within which something has to happen. */
@@ -96,7 +107,7 @@ export class SessionRun implements DriverListener {
   }
 
   onQr(qr: string): void {
-    if (!this.end) this.listener.onQr(qr);
+    if (!this.end && !this.isLeaving) this.listener.onQr(qr);
   }
 
   onLinkHint(): void {
@@ -112,7 +123,7 @@ export class SessionRun implements DriverListener {
   }
 
   onUnlinked(): void {
-    this.stop({ cause: 'unlinked' });
+    if (!this.isLeaving) this.stop({ cause: 'unlinked' });
   }
 
   onGone(cause: GoneCause, error?: unknown): void {
@@ -170,12 +181,12 @@ export class SessionRun implements DriverListener {
     const startedMs = clock.monotonicMs();
     try {
       const report = await withDeadline(this.driver.probe(), settings.probeTimeoutMs, 'a probe');
-      if (this.end) return;
+      if (this.end || this.isLeaving) return;
       this.misses = 0;
       this.proven = report.proven;
       this.listener.onProbe(report, clock.monotonicMs() - startedMs);
     } catch (error) {
-      if (this.end) return;
+      if (this.end || this.isLeaving) return;
       const ms = clock.monotonicMs() - startedMs;
       this.misses += 1;
       this.missedSlowly = ms >= settings.probeTimeoutMs / 2;

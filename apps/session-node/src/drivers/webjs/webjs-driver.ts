@@ -50,6 +50,7 @@ export class WebjsDriver extends Driver {
   private readonly courier: MediaCourier;
   private wasOnline = false;
   private gone = false;
+  private isWatched = false;
   private lastQrMs = 0;
 
   constructor(
@@ -191,7 +192,9 @@ export class WebjsDriver extends Driver {
   /** Listens to the browser's own end before the page loads: the library never does. */
   private async watchBrowser(): Promise<void> {
     const { page, browser } = this.client ?? {};
-    if (!page || !browser) return;
+    // The library comes here again when the phone removes the login.
+    if (!page || !browser || this.isWatched) return;
+    this.isWatched = true;
     page.on('error', (error) => this.lose('page_crashed', error));
     page.on('close', () => this.lose('page_crashed'));
     browser.on('disconnected', () => this.lose('browser_gone'));

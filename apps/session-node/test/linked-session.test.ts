@@ -212,6 +212,8 @@ describe.each(['classic', '2026-09'] as const)('a linked session on build %s', (
     { fault: 'sendReturnsUndefined', outcome: { outcome: 'handed' }, handOvers: 1 },
   ])('tells the truth of a send when $fault', async ({ fault, outcome, handOvers }) => {
     await harness.control('PUT', '/faults', { faults: [{ kind: fault, phone: ME, times: 1 }] });
+    // The page has the fault once it has what came after it.
+    await harness.waitForMessage(session, await receive({ type: 'text', body: 'after the fault' }));
     const order = textSend(`${FRIEND}@c.us`, 'will it leave?');
     expect((await send(order)).body).toMatchObject(outcome);
     const seen = await sent(order.waMessageId);

@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
-import { NodeHarness, newWaMessageId, textSend } from './support/node-harness.js';
+import { NodeHarness, newWaMessageId, sha256, textSend } from './support/node-harness.js';
 
 const ME = '4915112345701';
 const FRIEND = '4915112345702';
@@ -36,6 +37,16 @@ describe('sends when the page is not at its best', () => {
         return !(outcome.outcome === 'not_sent' && outcome.retry);
       },
       { what: 'a send to end', deadlineMs: 90_000, pollMs: 20 },
+    );
+  };
+
+  /** Sets faults, and waits until the page has them: what comes in after them passed the same connection. */
+  const setFaults = async (faults: object[]): Promise<void> => {
+    await harness.control('PUT', '/faults', { faults });
+    const message = { from: FRIEND, to: ME, type: 'text', body: 'after the faults' };
+    await harness.waitForMessage(
+      session,
+      (await harness.control<{ id: string }>('POST', '/messages', message)).id,
     );
   };
 
@@ -82,7 +93,7 @@ describe('sends when the page is not at its best', () => {
 
   it('sends without the preview of a link when WhatsApp Web cannot make one', async () => {
     const faults = [{ kind: 'missingModule', name: 'WAWebLinkPreviewChatAction', phone: ME }];
-    await harness.control('PUT', '/faults', { faults });
+    await setFaults(faults);
     const order = { ...textSend(`${FRIEND}@c.us`, 'see https://example.org'), linkPreview: true };
     expect(await send(order)).toMatchObject({ outcome: 'handed' });
     await harness.control('DELETE', '/faults');
@@ -92,7 +103,7 @@ describe('sends when the page is not at its best', () => {
   it.each(['WAWebFindChatAction', 'WAWebChatGetters'])(
     'lets a text be tried again when the page fails before it has an id (no %s)',
     async (name) => {
-      await harness.control('PUT', '/faults', { faults: [{ kind: 'missingModule', name, phone: ME }] });
+      await setFaults([{ kind: 'missingModule', name, phone: ME }]);
       const order = textSend(`${FRIEND}@c.us`, 'a text in a gap');
       expect(await send(order)).toMatchObject({ outcome: 'not_sent', retry: true });
       await harness.control('DELETE', '/faults');
@@ -101,4 +112,37 @@ describe('sends when the page is not at its best', () => {
       expect(outcomes.at(-1)).toMatchObject({ outcome: 'handed' });
     },
   );
+
+  it('lets sends of other chats pass one whose file is slow to upload, each once and under its id', async () => {
+    const others = Array.from({ length: 8 }, (_, index) => `49151123458${String(index).padStart(2, '0')}`);
+    for (const phone of others) await harness.control('POST', '/accounts', { phone, name: 'Other' });
+    await harness.control('PUT', '/faults', { faults: [{ kind: 'uploadSlowMs', phone: ME, ms: 60_000 }] });
+    const objectKey = `t/${harness.tenantId}/slow`;
+    const bytes = Buffer.from('a slow file');
+    await harness.media.put(objectKey, Readable.from([bytes]), {
+      contentType: 'text/plain',
+      size: bytes.length,
+    });
+    const file = textSend(`${FRIEND}@c.us`, '');
+    const media = { mimeType: 'text/plain', filename: 'slow.txt', size: bytes.length, sha256: sha256(bytes) };
+    const content = { type: 'document', caption: null, media };
+    let fileIsDone = false;
+    const slow = send({ ...file, content, media: { objectKey } }).finally(() => {
+      fileIsDone = true;
+    });
+    const texts = others.flatMap((phone) => [1, 2, 3].map((nth) => textSend(`${phone}@c.us`, `past ${nth}`)));
+    const answers = await Promise.all(texts.map(send));
+    expect(fileIsDone).toBe(false);
+    expect(answers.map(({ outcome }) => outcome)).toEqual(texts.map(() => 'handed'));
+    const sent = new Map((await allSent()).map((one) => [one.waMessageId, one]));
+    for (const {
+      waMessageId,
+      content: { text },
+    } of texts)
+      expect(sent.get(waMessageId)).toMatchObject({ body: text, handOvers: 1 });
+    await harness.control('DELETE', '/faults');
+    await harness.command('session.restart', { ...session, mode: 'test' });
+    expect((await slow).outcome).not.toBe('handed');
+    await harness.waitForState(session, 'connected');
+  }, 60_000);
 });

@@ -14,9 +14,10 @@ const FALLBACK_NAME = 'file';
 
 type MediaKind = Exclude<MediaType, 'sticker'>;
 
-/** Hands messages over, one after the other, and says honestly what became of each. */
+/** Hands messages over, those of one chat one after the other, and says honestly what became of each. */
 export class SendDesk {
-  private last: Promise<unknown> = Promise.resolve();
+  /** The last send of each chat that has one under way. */
+  private readonly lanes = new Map<string, Promise<unknown>>();
   private waiting = 0;
 
   constructor(
@@ -30,10 +31,12 @@ export class SendDesk {
     if (this.waiting >= MAX_WAITING)
       return Promise.resolve(notSent('busy', 'too many sends wait for this session'));
     this.waiting += 1;
-    const mine = this.last.then(() => this.sendNow(order));
-    this.last = mine;
+    const { chatId } = order;
+    const mine = (this.lanes.get(chatId) ?? Promise.resolve()).then(() => this.sendNow(order));
+    this.lanes.set(chatId, mine);
     return mine.finally(() => {
       this.waiting -= 1;
+      if (this.lanes.get(chatId) === mine) this.lanes.delete(chatId);
     });
   }
 

@@ -13,8 +13,9 @@ interface Sending {
   cancelled: boolean;
 }
 
-/** The send that may take its preset id next; sends of a session run one after the other. */
+/** The send that may take its preset id next. Only that stretch is exclusive, the rest of sends overlaps. */
 let current: Sending | undefined;
+const turns: { sending: Sending; go: () => void }[] = [];
 const sendings = new Map<string, Sending>();
 
 /** Answer to a send in a document that is still loading: nothing was begun. */
@@ -43,7 +44,17 @@ export function attachSend(): void {
     const sending = current;
     if (!sending || isPast(sending, 'id-taken') || sending.cancelled) return freshId();
     sending.phase = 'id-taken';
+    endTurn(sending);
     return Promise.resolve(sending.id);
+  };
+  const helpers = utils();
+  const process = helpers.processMediaData;
+  // A file is uploaded here, which may take minutes: its turn comes afterwards.
+  helpers.processMediaData = async (media, options) => {
+    const processed = await process(media, options);
+    const sending = media.wagateSend === undefined ? undefined : sendings.get(media.wagateSend);
+    if (sending) await takeTurn(sending);
+    return processed;
   };
   const action = wa('WAWebSendMsgChatAction');
   const handOver = action.addAndSendMsgToChat.bind(action);
@@ -59,6 +70,32 @@ export function attachSend(): void {
   };
 }
 
+/** Resolves when the send is the next to take an id. @throws Error when it was given up */
+async function takeTurn(sending: Sending): Promise<void> {
+  await new Promise<void>((go) => {
+    turns.push({ sending, go });
+    nextTurn();
+  });
+  if (sending.cancelled) throw new Error('the send was given up');
+}
+
+function nextTurn(): void {
+  if (current) return;
+  const next = turns.shift();
+  if (!next) return;
+  current = next.sending;
+  next.go();
+}
+
+/** Lets the next one go; a send that still waits for its turn loses it, and goes on without. */
+function endTurn(sending: Sending): void {
+  const place = turns.findIndex((turn) => turn.sending === sending);
+  if (place >= 0) turns.splice(place, 1)[0]?.go();
+  if (current !== sending) return;
+  current = undefined;
+  nextTurn();
+}
+
 function isPast(sending: Sending, phase: SendPhase): boolean {
   return SEND_PHASES.indexOf(sending.phase) >= SEND_PHASES.indexOf(phase);
 }
@@ -70,13 +107,12 @@ export async function send(order: RawSendOrder): Promise<RawSendResult> {
     const earlier = await findSent(order.waMessageId, order.chatId);
     if (earlier) return handed(earlier);
     sendings.set(sending.id, sending);
-    current = sending;
     await handOver(order, sending);
     return await outcomeOf(order, 'the message does not stand in the chat');
   } catch (error) {
     return await afterFailure(order, sending, error);
   } finally {
-    if (current === sending) current = undefined;
+    endTurn(sending);
     sendings.delete(sending.id);
   }
 }
@@ -86,7 +122,7 @@ export async function cancelSend(waMessageId: string, chatId: string): Promise<R
   const sending = sendings.get(waMessageId);
   if (sending && sending.phase !== 'handed') {
     sending.cancelled = true;
-    if (current === sending) current = undefined;
+    endTurn(sending);
     return notSent('busy', true, `the page did not get beyond ${sending.phase} in time`);
   }
   const found = await findSent(waMessageId, chatId);
@@ -103,6 +139,7 @@ async function handOver(order: RawSendOrder, sending: Sending): Promise<void> {
   }
   const preview = order.linkPreview && !order.media ? await findPreview(order.text) : undefined;
   sending.phase = 'resolved-chat';
+  if (!order.media) await takeTurn(sending);
   await utils().sendMessage(chat, order.text, { ...preview, ...optionsOf(order, quoted) });
 }
 
@@ -129,6 +166,7 @@ function optionsOf(order: RawSendOrder, quoted: WaMsg | undefined): object {
             filename: media.filename,
             data: '',
             wagateTransfer: media.transferId,
+            wagateSend: order.waMessageId,
           },
           caption: media.caption ?? undefined,
           isCaptionByUser: media.caption !== null,

@@ -120,7 +120,7 @@ interface WaModules {
 export interface WaUtils {
   getChat(chatId: string, options: { getAsModel: false }): Promise<WaChat | null | undefined>;
   sendMessage(chat: WaChat, content: string, options: object): Promise<unknown>;
-  processMediaData: (media: object, options: object) => Promise<object>;
+  processMediaData: (media: { wagateSend?: string }, options: object) => Promise<object>;
   mediaInfoToFile: (media: {
     mimetype: string;
     filename?: string;

@@ -53,6 +53,14 @@ describe('a session to which WhatsApp Web misbehaves', () => {
     expect((await diagnostics()).browserPid).toBe(browserPid);
   }, 60_000);
 
+  it('takes a new browser when the connection does not come back', async () => {
+    const { browserPid } = await diagnostics();
+    await harness.control('POST', `/logins/${ME}/drop`, { forMs: 25_000 });
+    await waitForReason('start_timeout');
+    await harness.waitForState(session, 'connected');
+    expect((await diagnostics()).browserPid).not.toBe(browserPid);
+  }, 180_000);
+
   it('becomes ready once when the sync is told twice, and gives up a start whose sync never ends', async () => {
     await faults({ kind: 'syncTwice', phone: ME, times: 1 });
     await harness.command('session.restart', { ...session, mode: 'test' });

@@ -1,6 +1,23 @@
 import type { SessionAddress } from '#contracts';
+import { AppError } from '#kernel';
 import type { Logger } from 'pino';
 import type { SessionFolder, SessionRecord } from './session-folder.js';
+
+/**
+ * Whether a command with this address may work on a session that is known by another.
+ * @throws AppError `stale_epoch` when a higher epoch was seen, also by an earlier process on this profile;
+ * `not_found` when the session is another tenant's
+ */
+export function assertMayTakeOver(
+  address: SessionAddress,
+  current: SessionAddress,
+  record: SessionRecord | undefined,
+): void {
+  if ((record ?? current).tenantId !== address.tenantId)
+    throw new AppError('not_found', 'No such session', { outcome: 'not_sent' });
+  if (address.epoch < Math.max(current.epoch, record?.epoch ?? 0))
+    throw new AppError('stale_epoch', 'A later epoch owns this session', { outcome: 'not_sent' });
+}
 
 /** What a session's folder remembers of its login. Read once; a read that failed is tried again. */
 export class LoginRecord {

@@ -28,7 +28,10 @@ describe('RestartPolicy', () => {
     const policy = new RestartPolicy(clock, LIMITS);
     for (let count = 0; count < 10; count += 1) expect(policy.next()).toBeDefined();
     expect(policy.next()).toBeUndefined();
-    clock.ms += 3_600_001;
+    clock.ms += 600_000;
+    expect(policy.roomInMs).toBe(3_000_001);
+    clock.ms += policy.roomInMs;
+    expect(policy.roomInMs).toBe(0);
     expect(policy.lastHour).toBe(0);
     expect(policy.next()).toBeDefined();
   });

@@ -43,6 +43,12 @@ export class RestartPolicy {
     });
   }
 
+  /** Milliseconds until the oldest restart leaves the hour and there is room for another. */
+  get roomInMs(): number {
+    if (this.lastHour < this.limits.perHour) return 0;
+    return (this.restarts[0] ?? 0) + HOUR_MS - this.clock.monotonicMs() + 1;
+  }
+
   /** Waits before a restart; {@link wake} ends the wait. */
   async sleep(waitMs: number): Promise<void> {
     await new Promise<void>((resolve) => {

@@ -1,10 +1,9 @@
 import type { NodeResponse, SessionAddress, SessionMode, SessionSnapshot, SessionState } from '#contracts';
-import { AppError } from '#kernel';
 import type { Logger } from 'pino';
 import type { Driver } from '../drivers/driver.js';
 import { InboxLink } from './inbox-link.js';
 import { LinkDesk, type ShownQr } from './link-desk.js';
-import { LoginRecord } from './login-record.js';
+import { assertMayTakeOver, LoginRecord } from './login-record.js';
 import { RestartPolicy } from './restart-policy.js';
 import type { SessionFolder } from './session-folder.js';
 import { SendLedger } from './send-ledger.js';
@@ -13,6 +12,9 @@ import { isResting } from './session-status.js';
 import type { SupervisorContext } from './settings.js';
 import { SessionVitals } from './session-vitals.js';
 import { StatusBoard } from './status-board.js';
+
+/** A page without a connection for as long as this many starts may take gets a new browser. */
+const INTERRUPTION_STARTS = 2.5;
 
 /**
  * The one owner of a session on this node. Everything about its browser goes through here: one loop starts a run,
@@ -26,6 +28,7 @@ export class SessionOwner {
   private mode: SessionMode = 'live';
   private run: SessionRun | undefined;
   private wantsToRun = false;
+  private isWaitingOut = false;
   private loop: Promise<void> | undefined;
   private readonly login: LoginRecord;
   private readonly restarts: RestartPolicy;
@@ -52,6 +55,11 @@ export class SessionOwner {
 
   /** True while a browser runs or is about to. */
   get isActive(): boolean {
+    return this.wantsToRun && !this.isWaitingOut;
+  }
+
+  /** True also while a session that failed too often waits for its next try. */
+  get isWanted(): boolean {
     return this.wantsToRun;
   }
 
@@ -59,33 +67,24 @@ export class SessionOwner {
     return this.board.snapshot();
   }
 
-  /**
-   * Takes over the address of a command.
-   * @throws AppError `stale_epoch` when a higher epoch was seen, also by an earlier process on this profile;
-   * `not_found` when the session is another tenant's
-   */
+  /** Takes over the address of a command. @throws AppError `stale_epoch`, `not_found` (another tenant's) */
   async adopt(address: SessionAddress): Promise<void> {
-    const record = await this.login.read();
-    const owned = record ?? this.current;
-    if (owned.tenantId !== address.tenantId)
-      throw new AppError('not_found', 'No such session', { outcome: 'not_sent' });
-    if (address.epoch < Math.max(this.current.epoch, record?.epoch ?? 0)) {
-      throw new AppError('stale_epoch', 'A later epoch owns this session', { outcome: 'not_sent' });
-    }
+    assertMayTakeOver(address, this.current, await this.login.read());
     this.current = address;
   }
 
   /** Starts the session unless it is active, after an end that is under way. The states follow as events. */
   async start(mode: SessionMode): Promise<void> {
     if (this.isEnding) await this.loop;
-    if (this.wantsToRun) return;
+    if (this.isActive) return;
     this.mode = mode;
+    this.restarts.reset();
+    if (this.isWaitingOut) return this.restarts.wake();
     this.wantsToRun = true;
     await this.login.prepare(this.current, this.context.settings.killTimeoutMs).catch((error: unknown) => {
       this.wantsToRun = false;
       throw error;
     });
-    this.restarts.reset();
     this.board.apply({ kind: 'start_requested' });
     this.inbox.begin();
     this.ensureLoop();
@@ -221,7 +220,8 @@ export class SessionOwner {
 
   /** What a state asks of the run: other deadlines, the inbox, or its end. */
   private followState(run: SessionRun, before: SessionState): void {
-    const { state } = this.board.status;
+    const { state, reason } = this.board.status;
+    const { startTimeoutMs } = this.context.settings;
     const driver = run.activeDriver;
     const isAccepted = state === 'connecting' || state === 'connected';
     if (before === 'pairing' && isAccepted && !this.login.linked) this.inbox.beginAnew();
@@ -232,8 +232,9 @@ export class SessionOwner {
       else if (before !== 'connected') this.inbox.sweep();
     } else if (state === 'connecting' && before !== 'connecting') {
       this.desk.qr.clear();
-      const { startTimeoutMs } = this.context.settings;
       run.expect(startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });
+    } else if (state === 'interrupted' && reason === 'network' && !run.isExpecting) {
+      run.expect(startTimeoutMs * INTERRUPTION_STARTS, { cause: 'lost', reason: 'start_timeout' });
     } else if (isResting(state)) {
       run.stop({ cause: state === 'logged_out' ? 'unlinked' : 'rest' });
     }
@@ -246,11 +247,8 @@ export class SessionOwner {
   }
 
   private showQr(qr: string): void {
-    if (this.login.linked) {
-      // A profile that was logged in and shows a QR was removed by the phone.
-      this.run?.stop({ cause: 'unlinked' });
-      return;
-    }
+    // A profile that was logged in and shows a QR was removed by the phone.
+    if (this.login.linked) return this.run?.stop({ cause: 'unlinked' });
     if (this.desk.qr.show(qr)) this.run?.expect(this.context.settings.linkTtlMs, { cause: 'link_expired' });
     this.board.apply({ kind: 'qr_shown' });
   }
@@ -265,13 +263,20 @@ export class SessionOwner {
 
   private async waitForRestart(reason: string): Promise<void> {
     const waitMs = this.restarts.next();
-    if (waitMs === undefined) {
-      this.wantsToRun = false;
-      this.board.apply({ kind: 'gave_up', detail: reason });
-      return;
-    }
+    if (waitMs === undefined) return this.waitOutBudget(reason);
     this.log.info({ waitMs, reason }, 'the browser starts again');
     await this.restarts.sleep(waitMs);
+  }
+
+  /** Failed too often: that stays to be seen, until the hour has room for another try. */
+  private async waitOutBudget(reason: string): Promise<void> {
+    this.isWaitingOut = true;
+    this.board.apply({ kind: 'gave_up', detail: reason });
+    await this.restarts.sleep(this.restarts.roomInMs);
+    this.isWaitingOut = false;
+    if (!this.wantsToRun) return;
+    this.restarts.next();
+    this.board.apply({ kind: 'start_requested' });
   }
 
   private async halt(end: RunEnd): Promise<void> {
@@ -288,8 +293,7 @@ export class SessionOwner {
   }
 
   private announce(snapshot: SessionSnapshot): void {
-    const { state, reason } = snapshot;
-    this.log.info({ state, reason }, 'session state');
+    this.log.info({ state: snapshot.state, reason: snapshot.reason }, 'session state');
     this.context.sink.push(this.current, { kind: 'session.state', snapshot });
   }
 }

@@ -48,7 +48,10 @@ export class SessionRegistry {
     const place = await this.placeOf(address);
     place.touchedMs = this.context.clock.monotonicMs();
     place.isOurs = true;
-    const task = place.lane.then(() => this.scope.run(address.sessionId, () => work(place.owner)));
+    const task = place.lane.then(() => {
+      this.assertInPlace(address.sessionId, place);
+      return this.scope.run(address.sessionId, () => work(place.owner));
+    });
     place.lane = task.catch(() => undefined);
     return task;
   }
@@ -67,6 +70,7 @@ export class SessionRegistry {
 
   /** @throws AppError `capacity_exhausted` */
   async start(owner: SessionOwner, mode: SessionMode): Promise<void> {
+    this.assertOpen();
     if (!owner.isActive && this.activeCount >= this.capacity) {
       throw new AppError('capacity_exhausted', `This node runs at most ${this.capacity} sessions`);
     }
@@ -91,7 +95,7 @@ export class SessionRegistry {
     for (const [sessionId, place] of this.places) {
       if (place.touchedMs >= askedMs) continue;
       place.isOurs = named.has(sessionId);
-      if (!place.isOurs && place.owner.isActive) this.stopInBackground(place);
+      if (!place.isOurs && place.owner.isWanted) this.stopInBackground(place);
     }
     for (const { mode, running, ...address } of answer.sessions) {
       const place = this.places.get(address.sessionId);
@@ -100,7 +104,7 @@ export class SessionRegistry {
       const isNewer = place !== undefined && address.epoch > place.owner.address.epoch;
       if (running && (isNewer || this.mayStart(place))) {
         this.inBackground(address, (owner) => this.start(owner, mode));
-      } else if (!running && place?.owner.isActive) {
+      } else if (!running && place?.owner.isWanted) {
         this.stopInBackground(place);
       }
     }
@@ -110,7 +114,7 @@ export class SessionRegistry {
   closeStale(sessionIds: string[]): void {
     for (const sessionId of sessionIds) {
       const place = this.places.get(sessionId);
-      if (place?.owner.isActive) this.stopInBackground(place);
+      if (place?.owner.isWanted) this.stopInBackground(place);
     }
   }
 
@@ -125,7 +129,8 @@ export class SessionRegistry {
   /** Takes no more commands, lets those that run end for up to `drainMs`, then stops every session. */
   async close(drainMs: number): Promise<void> {
     this.closing = true;
-    const ended = Promise.allSettled([...this.running]);
+    const lanes = [...this.places.values()].map(({ lane }) => lane);
+    const ended = Promise.allSettled([...this.running, ...lanes]);
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, drainMs).unref())]);
     await Promise.all([...this.places.values()].map(({ owner }) => owner.suspend()));
   }
@@ -149,10 +154,20 @@ export class SessionRegistry {
     });
   }
 
+  private assertOpen(): void {
+    if (!this.closing) return;
+    throw new AppError('service_unavailable', 'The node is shutting down', { outcome: 'not_sent' });
+  }
+
+  /** A command may have waited for a deletion, after which its owner is nobody's, or for the end of the node. */
+  private assertInPlace(sessionId: string, place: Place): void {
+    this.assertOpen();
+    if (this.places.get(sessionId) === place) return;
+    throw new AppError('service_unavailable', 'The session was just deleted', { outcome: 'not_sent' });
+  }
+
   private async placeOf(address: SessionAddress): Promise<Place> {
-    if (this.closing) {
-      throw new AppError('service_unavailable', 'The node is shutting down', { outcome: 'not_sent' });
-    }
+    this.assertOpen();
     const known = this.places.get(address.sessionId) ?? this.addPlace(address);
     await known.owner.adopt(address);
     return known;

@@ -106,6 +106,11 @@ export class SessionRun implements DriverListener {
     this.deadline = setTimeout(() => this.stop(end), timeoutMs);
   }
 
+  /** A deadline runs. */
+  get isExpecting(): boolean {
+    return this.deadline !== undefined;
+  }
+
   onQr(qr: string): void {
     if (!this.end && !this.isLeaving) this.listener.onQr(qr);
   }

@@ -71,6 +71,17 @@ describe('the protocol of a node', () => {
     expect(other).toMatchObject({ status: 409, body: { code: 'session_not_connected' } });
   });
 
+  it('starts nothing for a command that waited behind a delete', async () => {
+    const address = harness.address();
+    const { sessions } = harness.node;
+    await sessions.command(address, () => undefined);
+    const deletion = sessions.command(address, (owner) => sessions.remove(owner));
+    const behind = sessions.command(address, (owner) => sessions.start(owner, 'test'));
+    await expect(behind).rejects.toMatchObject({ code: 'service_unavailable' });
+    await deletion;
+    expect(sessions.list().map((known) => known.address.sessionId)).not.toContain(address.sessionId);
+  });
+
   it('runs no more sessions than it has room for, and lets a QR expire', async () => {
     const running = [harness.address(), harness.address()];
     const third = harness.address();

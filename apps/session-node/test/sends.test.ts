@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
@@ -113,12 +114,12 @@ describe('sends when the page is not at its best', () => {
     },
   );
 
-  it('lets sends of other chats pass one whose file is slow to upload, each once and under its id', async () => {
+  it('lets texts of other chats pass a large file that is slow, and no second large file', async () => {
     const others = Array.from({ length: 8 }, (_, index) => `49151123458${String(index).padStart(2, '0')}`);
     for (const phone of others) await harness.control('POST', '/accounts', { phone, name: 'Other' });
-    await harness.control('PUT', '/faults', { faults: [{ kind: 'uploadSlowMs', phone: ME, ms: 60_000 }] });
+    await harness.control('PUT', '/faults', { faults: [{ kind: 'uploadSlowMs', phone: ME, ms: 100_000 }] });
     const objectKey = `t/${harness.tenantId}/slow`;
-    const bytes = Buffer.from('a slow file');
+    const bytes = randomBytes(8 * 1024 * 1024);
     await harness.media.put(objectKey, Readable.from([bytes]), {
       contentType: 'text/plain',
       size: bytes.length,
@@ -140,9 +141,12 @@ describe('sends when the page is not at its best', () => {
       content: { text },
     } of texts)
       expect(sent.get(waMessageId)).toMatchObject({ body: text, handOvers: 1 });
+    const large = { ...textSend(`${others[0]}@c.us`, ''), content, media: { objectKey } };
+    expect(await send(large)).toMatchObject({ outcome: 'not_sent', retry: true, code: 'busy' });
+    expect(fileIsDone).toBe(false);
     await harness.control('DELETE', '/faults');
     await harness.command('session.restart', { ...session, mode: 'test' });
     expect((await slow).outcome).not.toBe('handed');
     await harness.waitForState(session, 'connected');
-  }, 60_000);
+  }, 120_000);
 });

@@ -6,7 +6,7 @@ import type { DownloadOrder } from '../driver.js';
 import { sha256Of } from './converters/index.js';
 import type { RawDownload } from './page/agent-api.js';
 import type { PageAgent } from './page-agent.js';
-import type { TransferGate } from './transfer-gate.js';
+import { LARGE_TRANSFER_BYTES, TransferGateBusy, type TransferGate } from './transfer-gate.js';
 
 type DownloadOutcome = NodeResponse<'media.download'>;
 
@@ -14,6 +14,8 @@ type DownloadOutcome = NodeResponse<'media.download'>;
 const CHUNK_BYTES = 1024 * 1024;
 const BASE_TIMEOUT_MS = 60_000;
 const BYTES_PER_MS = 100;
+/** How long a send waits for the large files of others; the api waits for it and for the transfer. */
+const SEND_WAIT_MS = 20_000;
 
 /** How long a transfer of this size may take: 60 s and a second for every 100 kB. */
 export function transferTimeoutMs(bytes: number): number {
@@ -40,22 +42,22 @@ export class MediaCourier {
   ) {}
 
   /**
-   * Brings an object into the page and hands its transfer to `use`, then drops it there.
+   * Brings an object of about `bytes` into the page and hands its transfer to `use`, then drops it there.
    * @throws MediaUnavailable before anything was sent
+   * @throws TransferGateBusy before anything was begun
    */
   async lend<T>(
     agent: PageAgent,
-    objectKey: string,
+    { objectKey, bytes }: { objectKey: string; bytes: number },
     use: (transferId: string, size: number) => Promise<T>,
   ): Promise<T> {
-    const content = await this.openObject(objectKey);
-    if (content.size > this.maxBytes) {
-      content.stream.destroy();
-      throw new MediaUnavailable('the file is larger than this node sends', false);
-    }
-    return this.gate.run(content.size, async () => {
+    if (bytes > this.maxBytes) throw tooLarge();
+    return this.gate.run(bytes, SEND_WAIT_MS, async () => {
+      // Opened only now: a store ends an answer that nobody reads.
+      const content = await this.openObject(objectKey);
       const transferId = randomUUID();
       try {
+        if (content.size > this.maxBytes) throw tooLarge();
         await this.fill(agent, transferId, content);
         return await use(transferId, content.size);
       } finally {
@@ -67,21 +69,33 @@ export class MediaCourier {
 
   /** Downloads a message's media in the page, checks WhatsApp's hash, and stores it. */
   async fetch(agent: PageAgent, order: DownloadOrder): Promise<DownloadOutcome> {
-    const { waKey } = order;
     const limit = Math.min(order.maxBytes, this.maxBytes);
-    const size = (await agent.call('mediaSize', [waKey])) ?? 0;
-    if (size > limit) return failure('too_large', false);
-    return this.gate.run(size, async () => {
-      const transferId = randomUUID();
-      try {
-        const timeoutMs = transferTimeoutMs(size);
-        const found = await agent.call('download', [transferId, waKey, limit], timeoutMs);
-        if (found.outcome !== 'ready') return found;
-        return await this.keep(agent, transferId, order.objectKey, found);
-      } finally {
-        await dropQuietly(agent, transferId);
-      }
-    });
+    const known = await agent.call('mediaSize', [order.waKey]);
+    if (known !== null && known > limit) return failure('too_large', false);
+    const size = known ?? LARGE_TRANSFER_BYTES;
+    const timeoutMs = transferTimeoutMs(size);
+    try {
+      return await this.gate.run(size, timeoutMs, () => this.fetchNow(agent, order, limit, timeoutMs));
+    } catch (error) {
+      if (error instanceof TransferGateBusy) return failure('download_failed', true);
+      throw error;
+    }
+  }
+
+  private async fetchNow(
+    agent: PageAgent,
+    { waKey, objectKey }: DownloadOrder,
+    limit: number,
+    timeoutMs: number,
+  ): Promise<DownloadOutcome> {
+    const transferId = randomUUID();
+    try {
+      const found = await agent.call('download', [transferId, waKey, limit], timeoutMs);
+      if (found.outcome !== 'ready') return found;
+      return await this.keep(agent, transferId, objectKey, found);
+    } finally {
+      await dropQuietly(agent, transferId);
+    }
   }
 
   private async openObject(objectKey: string): Promise<MediaContent> {
@@ -128,6 +142,10 @@ export class MediaCourier {
     }
     return { outcome: 'stored', size, sha256, mimeType, filename };
   }
+}
+
+function tooLarge(): MediaUnavailable {
+  return new MediaUnavailable('the file is larger than this node sends', false);
 }
 
 function failure(

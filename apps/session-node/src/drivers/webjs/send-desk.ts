@@ -5,6 +5,7 @@ import { isoOf } from './converters/index.js';
 import { MediaUnavailable, transferTimeoutMs, type MediaCourier } from './media-courier.js';
 import type { RawSendOrder, RawSendResult } from './page/agent-api.js';
 import { NO_SCRIPT, type PageAgent } from './page-agent.js';
+import { LARGE_TRANSFER_BYTES, TransferGateBusy } from './transfer-gate.js';
 
 const CANCEL_TIMEOUT_MS = 5_000;
 const MAX_WAITING = 100;
@@ -45,13 +46,15 @@ export class SendDesk {
     const { content, media } = order;
     try {
       if (content.type === 'text') return await this.handOver(order, rawOrder(order, content.text, null), 0);
-      if (!isSendableMedia(content.type) || !media) {
+      if (!isSendableMedia(content.type) || !media || !('media' in content)) {
         return { outcome: 'not_sent', retry: false, code: 'rejected', reason: 'this kind cannot be sent' };
       }
-      return await this.courier.lend(this.agent(), media.objectKey, (transferId, size) =>
+      const file = { objectKey: media.objectKey, bytes: content.media.size ?? LARGE_TRANSFER_BYTES };
+      return await this.courier.lend(this.agent(), file, (transferId, size) =>
         this.handOver(order, rawOrder(order, '', transferId), size),
       );
     } catch (error) {
+      if (error instanceof TransferGateBusy) return notSent('busy', error.message);
       if (!(error instanceof MediaUnavailable)) return unknown(error);
       if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
       return { outcome: 'not_sent', retry: error.retry, code: 'media_unavailable', reason: error.message };

@@ -1,7 +1,7 @@
 import type { RawDownload } from './agent-api.js';
 import { findByWaKey } from './messages.js';
 import { errorNamesShim } from './shims/error-names.js';
-import { hexOf, hold } from './transfers.js';
+import { beginFetch, endFetch, hexOf } from './transfers.js';
 import { wa, type WaMsg } from './wa.js';
 
 /** A stand-in for WhatsApp's own performance log, which the download manager wants to write to. */
@@ -17,14 +17,15 @@ export async function mediaSize(waKey: string): Promise<number | null> {
 
 /** Fetches a message's media into a transfer that the driver then reads in chunks. */
 export async function download(transferId: string, waKey: string, maxBytes: number): Promise<RawDownload> {
+  const signal = beginFetch(transferId);
   const msg = await findByWaKey(waKey);
   if (!msg) return { outcome: 'gone', reason: 'WhatsApp Web no longer has the message' };
   if (!msg.mediaData || !msg.directPath) return { outcome: 'gone', reason: 'the message has no media' };
   if ((msg.size ?? 0) > maxBytes) return { outcome: 'failed', retry: false, reason: 'too_large' };
   try {
-    const blob = new Blob([await fetchBytes(msg)]);
+    const blob = new Blob([await fetchBytes(msg, signal)]);
     if (blob.size > maxBytes) return { outcome: 'failed', retry: false, reason: 'too_large' };
-    hold(transferId, blob);
+    endFetch(transferId, blob);
     const sha256 = hexOf(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
     return {
       outcome: 'ready',
@@ -41,7 +42,7 @@ export async function download(transferId: string, waKey: string, maxBytes: numb
   }
 }
 
-function fetchBytes(msg: WaMsg): Promise<ArrayBuffer> {
+function fetchBytes(msg: WaMsg, signal: AbortSignal): Promise<ArrayBuffer> {
   return wa('WAWebDownloadManager').downloadManager.downloadAndMaybeDecrypt({
     directPath: msg.directPath,
     encFilehash: msg.encFilehash,
@@ -50,7 +51,7 @@ function fetchBytes(msg: WaMsg): Promise<ArrayBuffer> {
     mediaKeyTimestamp: msg.mediaKeyTimestamp,
     type: msg.type,
     mimetype: msg.mimetype,
-    signal: new AbortController().signal,
+    signal,
     downloadQpl: SILENT_LOG,
   });
 }

@@ -9,12 +9,26 @@ export function addChunk(transferId: string, base64: string): void {
   transfers.set(transferId, parts);
 }
 
-export function hold(transferId: string, blob: Blob): void {
+/** Downloads under way: what ends each. */
+const fetches = new Map<string, AbortController>();
+
+/** Announces that a transfer is being fetched; dropping it ends the fetch. */
+export function beginFetch(transferId: string): AbortSignal {
+  const controller = new AbortController();
+  fetches.set(transferId, controller);
+  return controller.signal;
+}
+
+/** Keeps what was fetched. @throws Error when the transfer was dropped meanwhile: nobody would read it */
+export function endFetch(transferId: string, blob: Blob): void {
+  if (!fetches.delete(transferId)) throw new Error('the transfer was dropped');
   transfers.set(transferId, [blob]);
 }
 
 export function dropTransfer(transferId: string): void {
   transfers.delete(transferId);
+  fetches.get(transferId)?.abort();
+  fetches.delete(transferId);
 }
 
 export async function readChunk(transferId: string, offset: number, length: number): Promise<string> {

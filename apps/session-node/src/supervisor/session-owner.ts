@@ -24,7 +24,7 @@ export class SessionOwner {
   readonly vitals = new SessionVitals();
   readonly ledger = new SendLedger();
   readonly desk: LinkDesk;
-  private readonly board: StatusBoard;
+  readonly board: StatusBoard;
   private mode: SessionMode = 'live';
   private run: SessionRun | undefined;
   private wantsToRun = false;

@@ -103,7 +103,7 @@ export class SessionRegistry {
       if (changedMs >= askedMs) continue;
       const isNewer = place !== undefined && address.epoch > place.owner.address.epoch;
       if (running && (isNewer || this.mayStart(place))) {
-        this.inBackground(address, (owner) => this.start(owner, mode));
+        this.inBackground(address, (owner) => this.startOrTell(owner, mode));
       } else if (!running && place?.owner.isWanted) {
         this.stopInBackground(place);
       }
@@ -133,6 +133,14 @@ export class SessionRegistry {
     const ended = Promise.allSettled([...this.running, ...lanes]);
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, drainMs).unref())]);
     await Promise.all([...this.places.values()].map(({ owner }) => owner.suspend()));
+  }
+
+  /** Nobody waits for this start's answer: that there is no room has to stand in the session's status. */
+  private async startOrTell(owner: SessionOwner, mode: SessionMode): Promise<void> {
+    await this.start(owner, mode).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'capacity_exhausted') throw error;
+      owner.board.apply({ kind: 'refused', detail: error.message });
+    });
   }
 
   private mayStart(place: Place | undefined): boolean {

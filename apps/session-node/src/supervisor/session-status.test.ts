@@ -65,6 +65,14 @@ describe('the state machine of a session', () => {
     expect(after(...CONNECT)).toMatchObject({ state: 'connected', reason: 'ready', action: null });
   });
 
+  it('says why it is stopped when there was no room for it, and starts when there is', () => {
+    const refused = after({ kind: 'refused', detail: 'no room' });
+    expect(refused).toMatchObject({ state: 'stopped', reason: 'start_failed', detail: 'no room' });
+    expect(transition(refused, { kind: 'start_requested' })).toMatchObject({ state: 'starting' });
+    const expired = after(...START, { kind: 'unlinked' });
+    expect(transition(expired, { kind: 'refused', detail: 'no room' })).toBe(expired);
+  });
+
   it('is connected by proof only', () => {
     expect(after(...START, probed('online'))).toMatchObject({ state: 'connecting' });
     fc.assert(

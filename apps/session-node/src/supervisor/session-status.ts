@@ -26,6 +26,7 @@ export type SessionSignal =
   | { kind: 'logged_out' }
   | { kind: 'link_expired' }
   | { kind: 'stop_requested' }
+  | { kind: 'refused'; detail: string }
   | { kind: 'gave_up'; detail: string };
 
 export const INITIAL_STATUS: SessionStatus = {
@@ -70,6 +71,10 @@ function fromRest(current: SessionStatus, signal: SessionSignal): SessionStatus 
       return current.state === 'logged_out' ? current : status('stopped', 'requested', 'start');
     case 'logged_out':
       return status('logged_out', 'logged_out', 'relink');
+    case 'refused':
+      return current.state === 'stopped'
+        ? status('stopped', 'start_failed', 'start', signal.detail)
+        : current;
     default:
       return current;
   }
@@ -78,6 +83,7 @@ function fromRest(current: SessionStatus, signal: SessionSignal): SessionStatus 
 function fromActive(current: SessionStatus, signal: SessionSignal): SessionStatus {
   switch (signal.kind) {
     case 'start_requested':
+    case 'refused':
       return current;
     case 'launching':
       // After a loss the reason of the interruption stays visible until the login is proven again.

@@ -27,23 +27,18 @@ export class ProfilesDirectory {
    */
   async take(killTimeoutMs: number): Promise<number> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
-    await this.assertFree();
-    const self = await findProcess(process.pid);
-    const owner: BrowserRecord = {
-      pid: process.pid,
-      startTime: self?.startTime ?? '',
-      bootId: await readBootId(),
-    };
-    await writeFileAtomically(this.ownerFile, JSON.stringify(owner));
+    const self = await describeSelf();
+    await this.assertFree(self);
+    await writeFileAtomically(this.ownerFile, JSON.stringify(self));
     const killed = await this.sweepOrphans(killTimeoutMs);
     await rm(join(this.path, TRASH), { recursive: true, force: true, maxRetries: 4 });
     return killed;
   }
 
-  /** Gives the folder up at shutdown. */
+  /** Gives the folder up at shutdown, unless it is another's by now. */
   async release(): Promise<void> {
     const owner = await readJsonFile(this.ownerFile, ownerSchema);
-    if (owner?.pid === process.pid) await rm(this.ownerFile, { force: true });
+    if (owner && isSame(owner, await describeSelf())) await rm(this.ownerFile, { force: true });
   }
 
   folderOf(sessionId: string): SessionFolder {
@@ -56,9 +51,9 @@ export class ProfilesDirectory {
     return names.filter((name) => sessionIdSchema.safeParse(name).success);
   }
 
-  private async assertFree(): Promise<void> {
+  private async assertFree(self: BrowserRecord): Promise<void> {
     const owner = await readJsonFile(this.ownerFile, ownerSchema);
-    if (!owner || owner.pid === process.pid || !(await isAlive(owner))) return;
+    if (!owner || isSame(owner, self) || !(await isAlive(owner))) return;
     throw new AppError(
       'invalid_state',
       `PROFILES_DIR is in use by another session-node (process ${owner.pid}); give each node its own folder`,
@@ -77,4 +72,13 @@ export class ProfilesDirectory {
       killed += await this.folderOf(id).killBrowser(killTimeoutMs);
     return killed;
   }
+}
+
+async function describeSelf(): Promise<BrowserRecord> {
+  const self = await findProcess(process.pid);
+  return { pid: process.pid, startTime: self?.startTime ?? '', bootId: await readBootId() };
+}
+
+function isSame(a: BrowserRecord, b: BrowserRecord): boolean {
+  return a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
 }

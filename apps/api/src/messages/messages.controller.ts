@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
 import { API_PREFIX, Operation, type ApiReply, type ApiRequest, type Page } from '../http/index.js';
 import { Idempotency, IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
@@ -11,6 +11,12 @@ import { MEDIA_FORM, SEND_DESCRIPTION, SEND_MEDIA_DESCRIPTION, SEND_PROBLEMS } f
 
 type SendAnswer = IdempotentAnswer<MessageResource | DryRun>;
 const ACCEPTED = { status: 202, type: MessageDto, example: MESSAGE_EXAMPLE, description: 'Accepted durably' };
+const REACHED = {
+  type: MessageDto.Output,
+  example: { ...MESSAGE_EXAMPLE, status: 'delivered' },
+  description:
+    'With `wait`: it came that far, or ended. With `dryRun`: what would happen; nothing was accepted',
+};
 
 @ApiTags('Messages')
 @Controller('messages')
@@ -18,6 +24,7 @@ export class MessagesController {
   constructor(private readonly messages: MessagesService) {}
 
   @Post()
+  @ApiOkResponse(REACHED)
   @Scopes('messages:send')
   @Operation({
     summary: 'Send a message',
@@ -37,6 +44,7 @@ export class MessagesController {
   }
 
   @Post('send-text')
+  @ApiOkResponse(REACHED)
   @Scopes('messages:send')
   @Operation({
     summary: 'Send a text: short form',
@@ -55,6 +63,7 @@ export class MessagesController {
   }
 
   @Post('send-media')
+  @ApiOkResponse(REACHED)
   @Scopes('messages:send')
   @ApiConsumes('multipart/form-data', 'application/json')
   @ApiBody({ schema: MEDIA_FORM })

@@ -61,9 +61,16 @@ describe('many messages at once', () => {
       orders.map((order) => harness.command('message.send', { ...session, ...order })),
     );
     expect(answers.map(({ body }) => body.outcome)).toEqual(orders.map(() => 'handed'));
-    const sent = await harness.control<{ waMessageId: string; handOvers: number }[]>(
-      'GET',
-      `/sent?from=${ME}&limit=1000`,
+    // The library's answer may come a moment before the network has the frame.
+    const sent = await waitFor(
+      async () => {
+        const list = await harness.control<{ waMessageId: string; handOvers: number }[]>(
+          'GET',
+          `/sent?from=${ME}&limit=1000`,
+        );
+        return list.length >= orders.length && list;
+      },
+      { what: 'all to be handed over' },
     );
     expect(sent.map(({ waMessageId }) => waMessageId)).toEqual(orders.map(({ waMessageId }) => waMessageId));
     expect(sent.every(({ handOvers }) => handOvers === 1)).toBe(true);

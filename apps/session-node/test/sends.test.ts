@@ -84,12 +84,20 @@ describe('sends when the page is not at its best', () => {
     await harness.waitForState(session, 'connected');
 
     expect(outcomes.filter(({ outcome, retry }) => outcome === 'not_sent' && retry !== true)).toEqual([]);
-    const sent = await allSent();
+    const inChat = new Set<string>();
+    for (const order of orders) if (await isInChat(order)) inChat.add(order.waMessageId);
+    const sent = await waitFor(
+      async () => {
+        const list = await allSent();
+        const there = new Set(list.map(({ waMessageId }) => waMessageId));
+        return [...inChat].every((id) => there.has(id)) && list;
+      },
+      { what: 'what stands in the chats to be handed over' },
+    );
     const ids = new Set(orders.map(({ waMessageId }) => waMessageId));
     expect(sent.filter(({ waMessageId }) => !ids.has(waMessageId))).toEqual([]);
     expect(sent.filter(({ handOvers }) => handOvers !== 1)).toEqual([]);
-    const there = new Set(sent.map(({ waMessageId }) => waMessageId));
-    for (const order of orders) expect(await isInChat(order)).toBe(there.has(order.waMessageId));
+    expect(new Set(sent.map(({ waMessageId }) => waMessageId))).toEqual(inChat);
   }, 150_000);
 
   it('sends without the preview of a link when WhatsApp Web cannot make one', async () => {
@@ -135,7 +143,13 @@ describe('sends when the page is not at its best', () => {
     const answers = await Promise.all(texts.map(send));
     expect(fileIsDone).toBe(false);
     expect(answers.map(({ outcome }) => outcome)).toEqual(texts.map(() => 'handed'));
-    const sent = new Map((await allSent()).map((one) => [one.waMessageId, one]));
+    const sent = await waitFor(
+      async () => {
+        const list = new Map((await allSent()).map((one) => [one.waMessageId, one]));
+        return texts.every(({ waMessageId }) => list.has(waMessageId)) && list;
+      },
+      { what: 'the texts to be handed over' },
+    );
     for (const {
       waMessageId,
       content: { text },

@@ -1,9 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { canonicalChatId, chatKind } from '#contracts';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { ChatLookup } from '../chats/index.js';
-import { readPage, toPage, type ApiRequest, type Page } from '../http/index.js';
+import { LOGGER, readPage, toPage, type ApiRequest, type Page } from '../http/index.js';
 import { IdempotentAnswer, idempotentRequestOf, type IdempotentRequest } from '../idempotency/index.js';
 import {
   kindOfMimeType,
@@ -21,7 +22,7 @@ import { MessagePreview } from './message-preview.js';
 import { MessageRepository } from './message-repository.js';
 import { toMessageResource, type MessageResource } from './message-resource.js';
 import { MessageSender } from './message-sender.js';
-import { MessageWaiter } from './message-waiter.js';
+import { MessageWaiter, type WaitFor } from './message-waiter.js';
 import type { DryRun, MessageListQuery } from './messages.dto.js';
 import { parseRecipient } from './recipient.js';
 import {
@@ -35,6 +36,7 @@ import {
 } from './send-request.js';
 
 const MESSAGE_ID = /^msg_[0-9a-z]{26}$/;
+type AcceptAnswer = IdempotentAnswer<MessageResource>;
 type SendAnswer = IdempotentAnswer<MessageResource | DryRun>;
 
 /** What tenants do with messages. */
@@ -51,6 +53,7 @@ export class MessagesService {
     private readonly download: MediaDownload,
     private readonly mediaJobs: MediaJobRepository,
     private readonly mediaWorker: MediaJobWorker,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async send(
@@ -62,9 +65,19 @@ export class MessagesService {
   ): Promise<SendAnswer> {
     if (query.dryRun) return new IdempotentAnswer(200, await this.preview.preview(auth, request));
     const answer = await this.sender.send(auth, request, idempotency, file);
-    if (!query.wait) return answer;
-    const { message, isDone } = await this.waiter.wait(auth, answer.body.id, query.wait);
-    return new IdempotentAnswer(isDone ? 200 : 202, toMessageResource(message), answer.replayed);
+    return query.wait ? this.held(auth, answer, query.wait) : answer;
+  }
+
+  /** What is accepted stays accepted: a look that fails must not read as if nothing had been taken. */
+  private async held(auth: AuthContext, answer: AcceptAnswer, target: WaitFor): Promise<AcceptAnswer> {
+    const { id } = answer.body;
+    try {
+      const { message, isDone } = await this.waiter.wait(auth, id, target);
+      return new IdempotentAnswer(isDone ? 200 : 202, toMessageResource(message), answer.replayed);
+    } catch (error) {
+      this.logger.warn({ err: error, messageId: id }, 'an accepted message could not be waited for');
+      return answer;
+    }
   }
 
   sendText(

@@ -89,7 +89,7 @@ describe('kill -9 in the middle of 200 queued messages', () => {
       let isAmid = false;
       // A round whose messages had all left before the kill holds like any other, but proves little: do another.
       for (let round = 1; round <= 5 && !isAmid; round += 1) {
-        const tag = `${part} ${String(round)}`;
+        const tag = `${part} ${String(round)} ${String(Date.now())}`;
         const outcome = await killAmid(tag, kill);
         isAmid = outcome.isAmid;
         await restart();

@@ -15,7 +15,12 @@ beforeAll(async () => {
 afterAll(() => api?.close());
 
 /** A request with full control over what is sent. */
-function send(method: string, path: string, body: string | undefined, headers: Record<string, string> = {}) {
+function send(
+  method: string,
+  path: string,
+  body: string | Uint8Array<ArrayBuffer> | undefined,
+  headers: Record<string, string> = {},
+) {
   return fetch(`${api.baseUrl}/api/v1${path}`, {
     method,
     headers: { authorization: `Bearer ${tenant.key}`, ...headers },
@@ -86,6 +91,16 @@ describe('problems', () => {
     );
     expect(answer.status).toBe(413);
     expect(await answer.json()).toMatchObject({ code: 'payload_too_large' });
+  });
+
+  it.each([
+    ['unsupported_media_type', 415, { 'content-encoding': 'gzip' }, '{}'],
+    ['unsupported_media_type', 415, { 'content-type': 'application/json; charset=utf-16' }, '{}'],
+    ['invalid_json', 400, {}, new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+    ['invalid_request', 400, { 'content-type': 'application/json; charset="UTF-8"' }, '{}'],
+  ])('tell of %s when a body is not plain UTF-8', async (code, status, headers, body) => {
+    const answer = await send('POST', '/api-keys', body, { ...JSON_TYPE, ...headers });
+    expect(await answer.json()).toMatchObject({ status, code });
   });
 
   it('are told about a path that cannot be decoded', async () => {

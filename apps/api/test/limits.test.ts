@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newId } from '#kernel';
-import { startApi, type TestApi } from '../../../test/support/start-api.js';
+import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
 
 let api: TestApi;
 let owner: pg.Client;
@@ -101,6 +100,10 @@ describe('rate limits whose Redis is away', () => {
 describe('usage', () => {
   const today = new Date().toISOString().slice(0, 10);
 
+  async function createSession({ client }: TestTenant): Promise<string> {
+    return (await client.post<{ id: string }>('/sessions')).body.id;
+  }
+
   async function use(tenantId: string, sessionId: string): Promise<void> {
     await api.database.tenantSql(tenantId, async (query) => {
       await query('SELECT wagate_take_daily($1, $2, 3)', [tenantId, sessionId]);
@@ -114,7 +117,7 @@ describe('usage', () => {
 
   it('is summed per day and per session, for the asking tenant only', async () => {
     const [a, b] = [await api.createTenant(), await api.createTenant()];
-    const sessions = [newId('ses'), newId('ses')];
+    const sessions = [await createSession(a), await createSession(a)];
     for (const sessionId of sessions) await use(a.tenantId, sessionId);
     const counts = { accepted: 3, sent: 2, delivered: 0, failed: 1, received: 5, mediaBytes: 1000 };
     const doubled = { accepted: 6, sent: 4, delivered: 0, failed: 2, received: 10, mediaBytes: 2000 };
@@ -131,20 +134,18 @@ describe('usage', () => {
     );
     const month = await a.client.get(`/usage?granularity=month&session=${sessions[1]}`);
     expect(month.body).toMatchObject({ data: [{ period: today.slice(0, 7), ...counts }] });
-    expect((await b.client.get(`/usage?session=${sessions[0]}`)).body).toMatchObject({
-      data: [],
-      total: { accepted: 0 },
-    });
+    expect((await b.client.get(`/usage?session=${sessions[0]}`)).body).toMatchObject({ code: 'not_found' });
   });
 
   it('shows a key that is bound to sessions only theirs', async () => {
-    const { tenantId } = await api.createTenant();
-    const [mine, other] = [newId('ses'), newId('ses')];
+    const tenant = await api.createTenant();
+    const { tenantId } = tenant;
+    const [mine, other] = [await createSession(tenant), await createSession(tenant)];
     await use(tenantId, mine);
     await use(tenantId, other);
     const { client } = await api.createKey(tenantId, { sessionIds: [mine] });
     expect((await client.get('/usage')).body).toMatchObject({ total: { accepted: 3 } });
-    expect((await client.get(`/usage?session=${other}`)).body).toMatchObject({ total: { accepted: 0 } });
+    expect((await client.get(`/usage?session=${other}`)).body).toMatchObject({ code: 'session_not_allowed' });
   });
 
   it.each([

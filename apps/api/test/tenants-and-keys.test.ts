@@ -19,6 +19,11 @@ function clientOf(key: string | null): HttpClient {
   return new HttpClient(`${api.baseUrl}/api/v1`, key ?? '');
 }
 
+async function createSession({ client }: TestTenant): Promise<string> {
+  const { body } = await client.post<{ id: string }>('/sessions');
+  return body.id;
+}
+
 async function auditOf(tenantId: string): Promise<{ action: string; actor: string; target_id: string }[]> {
   return api.database.tenant(tenantId, (tx) =>
     tx.query('SELECT action, actor, target_id FROM audit_log ORDER BY id'),
@@ -135,8 +140,10 @@ describe('API keys', () => {
   });
 
   it('bound to sessions grant keys for those sessions only', async () => {
-    const [mine, other] = [newId('ses'), newId('ses')];
-    const { client } = await api.createTenant({
+    const tenant = await api.createTenant();
+    const mine = await createSession(tenant);
+    const other = await createSession(tenant);
+    const { client } = await api.createKey(tenant.tenantId, {
       scopes: ['keys:manage', 'messages:send'],
       sessionIds: [mine],
     });
@@ -145,6 +152,24 @@ describe('API keys', () => {
     expect((await make([other])).body).toMatchObject({ code: 'session_not_allowed' });
     expect((await make([mine])).body).toMatchObject({ sessionIds: [mine] });
     expect((await make()).body).toMatchObject({ sessionIds: [mine] });
+  });
+
+  it('are not bound to sessions that the tenant does not have', async () => {
+    const [tenant, another] = [await api.createTenant(), await api.createTenant()];
+    const [mine, foreign] = [await createSession(tenant), await createSession(another)];
+    for (const missing of [foreign, newId('ses')]) {
+      const answer = await tenant.client.post('/api-keys', {
+        name: 'x',
+        scopes: ['messages:send'],
+        sessionIds: [mine, missing],
+      });
+      expect(answer.body).toMatchObject({
+        status: 404,
+        code: 'not_found',
+        errors: [{ path: 'sessionIds.1', message: 'must be the id of a session' }],
+      });
+    }
+    expect((await tenant.client.get<{ data: unknown[] }>('/api-keys')).body.data).toHaveLength(1);
   });
 
   it('cannot end or replace a key that can do more', async () => {
@@ -193,12 +218,13 @@ describe('API keys', () => {
 
   it('that have expired are not rotated', async () => {
     const tenant = await api.createTenant();
-    const expiresAt = new Date(Date.now() - 1_000).toISOString();
     const { body } = await tenant.client.post<CreatedApiKey>('/api-keys', {
       name: 'over',
       scopes: ['messages:send'],
-      expiresAt,
     });
+    await api.database.tenant(tenant.tenantId, (tx) =>
+      tx.query(`UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1`, [body.id]),
+    );
     expect((await tenant.client.post(`/api-keys/${body.id}/rotate`, {})).body).toMatchObject({
       status: 409,
       code: 'invalid_state',
@@ -266,6 +292,7 @@ describe('API keys', () => {
       { name: 'x', scopes: ['messages:send'], allowedIps: ['not-an-ip'] },
       { name: 'x', scopes: ['messages:send'], allowedIps: ['10.0.0.0/33'] },
       { name: 'x', scopes: ['messages:send'], expiresAt: 'tomorrow' },
+      { name: 'x', scopes: ['messages:send'], expiresAt: new Date(Date.now() - 1_000).toISOString() },
       { name: 'x', scopes: ['messages:send'], tenantId: operator.tenantId },
     ];
     for (const body of bad)

@@ -33,6 +33,16 @@ export class ApiKeyRepository {
     return tx.findOne(ApiKeyRow, { where: { tenantId, id }, lock: { mode: 'pessimistic_write' } });
   }
 
+  /** Those of the ids that are sessions of the tenant. */
+  async existingSessions(tx: EntityManager, tenantId: string, ids: string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const rows = await asQuery(tx)<{ id: string }>(
+      `SELECT id FROM sessions WHERE tenant_id = $1 AND id = ANY ($2) AND desired <> 'deleted'`,
+      [tenantId, ids],
+    );
+    return rows.map((row) => row.id);
+  }
+
   /** Newest first; `limit` + 1 rows at most. */
   list(tx: EntityManager, tenantId: string, { limit, after }: PageRequest): Promise<ApiKeyRow[]> {
     const select = tx.createQueryBuilder(ApiKeyRow, 'k').where('k.tenantId = :tenantId', { tenantId });

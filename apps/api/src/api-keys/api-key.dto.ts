@@ -33,7 +33,12 @@ export const createApiKeySchema = z
       .nullable()
       .optional()
       .describe('The only addresses it may be used from'),
-    expiresAt: z.iso.datetime().nullable().optional().describe('When it stops working'),
+    expiresAt: z.iso
+      .datetime()
+      .refine((at) => Date.parse(at) > Date.now(), 'must be in the future')
+      .nullable()
+      .optional()
+      .describe('When it stops working'),
   })
   .meta({ id: 'CreateApiKey', example: { name: 'CRM', scopes: ['messages:send', 'messages:read'] } });
 

@@ -52,9 +52,10 @@ export class ApiKeyService {
   ): Promise<IdempotentAnswer<CreatedApiKey>> {
     const spec = specOf(auth, input);
     assertGrantable(auth, spec);
-    return this.issueOnce(auth.tenantId, request, (tx) =>
-      this.issue(tx, auth.tenantId, by, spec, 'api_key.created'),
-    );
+    return this.issueOnce(auth.tenantId, request, async (tx) => {
+      await this.assertSessionsExist(tx, auth.tenantId, input.sessionIds ?? []);
+      return this.issue(tx, auth.tenantId, by, spec, 'api_key.created');
+    });
   }
 
   /** A new key in place of an old one, which ends after `overlapSeconds`. @throws AppError `invalid_state` */
@@ -134,6 +135,14 @@ export class ApiKeyService {
     }
     if (expiresAt && expiresAt <= this.clock.now())
       throw new AppError('invalid_state', 'an expired key cannot be rotated');
+  }
+
+  private async assertSessionsExist(tx: EntityManager, tenantId: string, ids: string[]): Promise<void> {
+    const existing = new Set(await this.keys.existingSessions(tx, tenantId, ids));
+    const details = ids.flatMap((id, i) =>
+      existing.has(id) ? [] : [{ path: `sessionIds.${i}`, message: 'must be the id of a session' }],
+    );
+    if (details.length > 0) throw new AppError('not_found', 'there is no such session', { details });
   }
 
   private issueOnce(

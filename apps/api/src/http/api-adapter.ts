@@ -1,7 +1,8 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError, newId } from '#kernel';
 import { answerProblem } from './answer-problem.js';
@@ -61,7 +62,7 @@ export class ApiAdapter extends FastifyAdapter {
     fastify.addHook('onRequest', (request, reply, done) => {
       request.arrivedMs = performance.now();
       void reply.header('X-Request-Id', request.id);
-      done();
+      done(encodingRefusalOf(request));
     });
   }
 
@@ -117,11 +118,28 @@ export class ApiAdapter extends FastifyAdapter {
   private acceptJson(fastify: FastifyInstance): void {
     fastify.removeAllContentTypeParsers();
     const parse = fastify.getDefaultJsonParser('error', 'error');
-    fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
       if (body.length === 0) done(null, undefined);
-      else void parse(request, body as string, done);
+      else if (isUtf8(body as Buffer)) void parse(request, body.toString(), done);
+      else done(new AppError('invalid_json', 'the body is not valid UTF-8'));
     });
   }
+}
+
+const CHARSET = /;\s*charset\s*=\s*"?([^;"\s]+)/i;
+
+/** Bodies are read as they come, and JSON is UTF-8 (RFC 8259, 8.1): what says otherwise would be misread. */
+function encodingRefusalOf({ headers }: FastifyRequest): AppError | undefined {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    return new AppError(
+      'unsupported_media_type',
+      'Content-Encoding is not supported; send the body as it is',
+    );
+  }
+  const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1];
+  if (charset === undefined || /^(utf-?8|us-ascii)$/i.test(charset)) return undefined;
+  return new AppError('unsupported_media_type', 'this charset is not supported; send UTF-8');
 }
 
 function requestIdOf(raw: IncomingMessage): string {

@@ -36,7 +36,6 @@ export class UsageRepository {
       query.to,
       query.granularity === 'day' ? 'YYYY-MM-DD' : 'YYYY-MM',
       query.by === 'session',
-      query.session ?? null,
       sessionIds,
     ];
     const rows = await this.database.tenantSql(tenantId, (run) => run<UsageRow>(LIST, values));
@@ -59,5 +58,5 @@ const LIST = `SELECT to_char(day, $4) AS period, CASE WHEN $5::boolean THEN sess
     sum(received) AS received, sum(media_bytes) AS media_bytes
   FROM usage_daily
   WHERE tenant_id = $1 AND day BETWEEN $2::date AND $3::date AND session_id <> ''
-    AND ($6::text IS NULL OR session_id = $6) AND ($7::text[] IS NULL OR session_id = ANY ($7))
+    AND ($6::text[] IS NULL OR session_id = ANY ($6))
   GROUP BY 1, 2 ORDER BY 1, 2`;

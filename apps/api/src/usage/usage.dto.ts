@@ -1,6 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { sessionIdSchema } from '#contracts';
+import { sessionReferenceSchema } from '../sessions/index.js';
 
 const MOST_DAYS = 366;
 const MOST_DAYS_BY_SESSION = 31;
@@ -18,7 +18,7 @@ const usageQuerySchema = z
       .enum(['tenant', 'session'])
       .default('tenant')
       .describe('One row per period, or per period and session'),
-    session: sessionIdSchema.optional().describe('Only this session'),
+    session: sessionReferenceSchema.optional().describe('Id or name of a session; left out: all of them'),
   })
   .transform(({ from, to, ...rest }) => {
     const last = to ?? new Date().toISOString().slice(0, 10);

@@ -1,15 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthContext } from '../auth/index.js';
+import { SessionLookup } from '../sessions/index.js';
 import type { Usage, UsageCounts, UsageQuery } from './usage.dto.js';
 import { UsageRepository } from './usage-repository.js';
 
 /** What a tenant sent and received. */
 @Injectable()
 export class UsageService {
-  constructor(private readonly usage: UsageRepository) {}
+  constructor(
+    private readonly usage: UsageRepository,
+    private readonly sessions: SessionLookup,
+  ) {}
 
   async get(auth: AuthContext, query: UsageQuery): Promise<Usage> {
-    const data = await this.usage.list(auth.tenantId, query, auth.sessionIds);
+    const session = query.session === undefined ? null : await this.sessions.resolve(auth, query.session);
+    const data = await this.usage.list(auth.tenantId, query, session ? [session.id] : auth.sessionIds);
     const { from, to, granularity } = query;
     return { from, to, granularity, data, total: sumOf(data) };
   }

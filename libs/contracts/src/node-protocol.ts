@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from './error-codes.js';
 import { sessionIdSchema, tenantIdSchema } from './ids.js';
 import { ackSchema, messageContentSchema } from './message.js';
+import { nodeFactSchema } from './node-facts.js';
 import { sessionModeSchema, sessionSnapshotSchema } from './session.js';
 
 /**
@@ -204,59 +205,6 @@ export const nodeProblemSchema = z.object({
   outcome: z.enum(['not_sent', 'unknown']).optional(),
 });
 
-/** A person as WhatsApp knows them. */
-export const waPersonSchema = z.object({
-  /** `…@c.us` when the phone is known, else `…@lid`. */
-  id: z.string(),
-  phone: z.string().nullable(),
-  lid: z.string().nullable(),
-  name: z.string().nullable(),
-});
-export type WaPerson = z.infer<typeof waPersonSchema>;
-
-export const waChatSchema = z.object({
-  /** Canonical: the phone form when it is known. */
-  id: z.string(),
-  kind: z.enum(['person', 'group', 'broadcast', 'newsletter']),
-  name: z.string().nullable(),
-  phone: z.string().nullable(),
-  lid: z.string().nullable(),
-});
-export type WaChat = z.infer<typeof waChatSchema>;
-
-/** A message as the page holds it: one that came in, or one of ours (`fromMe`), also written on the phone. */
-export const waMessageSchema = z.object({
-  waKey: z.string(),
-  waMessageId: z.string(),
-  fromMe: z.boolean(),
-  chat: waChatSchema,
-  /** Author; the login itself when fromMe. */
-  author: waPersonSchema,
-  timestamp: z.iso.datetime(),
-  content: messageContentSchema,
-  quotedWaMessageId: z.string().nullable(),
-  ack: ackSchema.nullable(),
-  origin: z.enum(['live', 'sweep']),
-});
-export type WaMessage = z.infer<typeof waMessageSchema>;
-
-/** Facts a node reports. Ordered per session; delivered at least once; every one is safe to repeat. */
-export const nodeFactSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('session.state'), snapshot: sessionSnapshotSchema }),
-  z.object({ kind: z.literal('message.upsert'), message: waMessageSchema }),
-  z.object({
-    kind: z.literal('message.ack'),
-    waKey: z.string(),
-    waMessageId: z.string(),
-    chatId: z.string(),
-    ack: ackSchema,
-    at: z.iso.datetime(),
-  }),
-  z.object({ kind: z.literal('chats'), chats: z.array(waChatSchema).max(500) }),
-  z.object({ kind: z.literal('contacts'), contacts: z.array(waPersonSchema).max(500) }),
-]);
-export type NodeFact = z.infer<typeof nodeFactSchema>;
-
 export const nodeEventSchema = sessionAddressSchema.extend({ fact: nodeFactSchema });
 export type NodeEvent = z.infer<typeof nodeEventSchema>;
 
@@ -264,8 +212,14 @@ export const eventBatchSchema = z.object({
   nodeName: z.string(),
   events: z.array(nodeEventSchema).min(1).max(500),
 });
-/** Sessions whose events were refused because another epoch owns them; the node closes those. */
-export const eventBatchAnswerSchema = z.object({ staleSessions: z.array(sessionIdSchema) });
+/**
+ * Sessions whose events were refused because another epoch owns them; the node closes those. `staleEpochs` names, in
+ * the same order, the epoch that was refused: a node that runs the session under a later one by now leaves it alone.
+ */
+export const eventBatchAnswerSchema = z.object({
+  staleSessions: z.array(sessionIdSchema),
+  staleEpochs: z.array(z.int().positive()).optional(),
+});
 
 /** A node says that it lives, every few seconds, and learns which sessions are its own. */
 export const heartbeatSchema = z.object({

@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { ackSchema, messageContentSchema } from './message.js';
+import { sessionSnapshotSchema } from './session.js';
+
+/** A person as WhatsApp knows them. */
+export const waPersonSchema = z.object({
+  /** `…@c.us` when the phone is known, else `…@lid`. */
+  id: z.string(),
+  phone: z.string().nullable(),
+  lid: z.string().nullable(),
+  name: z.string().nullable(),
+});
+export type WaPerson = z.infer<typeof waPersonSchema>;
+
+export const waChatSchema = z.object({
+  /** Canonical: the phone form when it is known. */
+  id: z.string(),
+  kind: z.enum(['person', 'group', 'broadcast', 'newsletter']),
+  name: z.string().nullable(),
+  phone: z.string().nullable(),
+  lid: z.string().nullable(),
+});
+export type WaChat = z.infer<typeof waChatSchema>;
+
+/** A message as the page holds it: one that came in, or one of ours (`fromMe`), also written on the phone. */
+export const waMessageSchema = z.object({
+  waKey: z.string(),
+  waMessageId: z.string(),
+  fromMe: z.boolean(),
+  chat: waChatSchema,
+  /** Author; the login itself when fromMe. */
+  author: waPersonSchema,
+  timestamp: z.iso.datetime(),
+  content: messageContentSchema,
+  quotedWaMessageId: z.string().nullable(),
+  ack: ackSchema.nullable(),
+  origin: z.enum(['live', 'sweep']),
+});
+export type WaMessage = z.infer<typeof waMessageSchema>;
+
+/**
+ * The message that a later change is about. `waKey` is spelt as the page knows the people now: the row may stand under
+ * the other form of an id (LID or phone). Find it by `fromMe`, `waMessageId` and the chat under either form, never by
+ * `waKey` alone. The message may be one of ours (`fromMe`).
+ */
+export const waTargetSchema = z.object({
+  waKey: z.string(),
+  waMessageId: z.string(),
+  fromMe: z.boolean(),
+  chat: waChatSchema,
+});
+export type WaTarget = z.infer<typeof waTargetSchema>;
+
+/**
+ * A message as it stands in the page; inserted if absent, under `fromMe`, `waMessageId` and the chat in either form of
+ * its id. Comes again after restarts and sweeps, with the content it has by then. What the receiver does when it has
+ * the message already:
+ * - a row that is `undecryptable` takes over any other content (the same row, the same key; media becomes pending
+ *   then). The other way round, `undecryptable` or waType `revoked` for a row that has content, changes nothing: the
+ *   page can lose what it could read.
+ * - otherwise the content stays: edits come as `message.edit`, right behind this.
+ * - `ack` is taken like a `message.ack`.
+ * `fromMe` with an id that is no attempt of ours was written on the phone or another linked device (an attempt is
+ * committed before its send, so it is always known first). `unsupported` with waType `revoked`: deleted for everyone
+ * before the node could read it; a `message.revoke` follows.
+ */
+const messageUpsert = z.object({ kind: z.literal('message.upsert'), message: waMessageSchema });
+
+/**
+ * A message says something else now. Replaces content when `editedAt` is later than what the row has; the same or an
+ * earlier one changes nothing, so repeats and any order end alike. Media keep their file: of their content only the
+ * caption counts. Never brings a revoked message back. See {@link nodeFactSchema} for a target that is not known.
+ */
+const messageEdit = z.object({
+  kind: z.literal('message.edit'),
+  target: waTargetSchema,
+  /** Whole new content, the same type as before. */
+  content: messageContentSchema,
+  editedAt: z.iso.datetime(),
+});
+
+/**
+ * A message was deleted for everyone. Final: the first one stored stays, later ones change nothing (`at` is the time
+ * that WhatsApp tells, or else the time at which the node noticed, and may differ when it is told again).
+ */
+const messageRevoke = z.object({
+  kind: z.literal('message.revoke'),
+  target: waTargetSchema,
+  /** Its author, or an admin of the group; null when WhatsApp does not say. */
+  by: waPersonSchema.nullable(),
+  at: z.iso.datetime(),
+});
+
+/** A person has one reaction per message; an empty one takes it back. */
+const reactionSchema = z.object({
+  sender: waPersonSchema,
+  /** The login itself reacted, here or on the phone. */
+  fromMe: z.boolean(),
+  /** Null: taken back. */
+  emoji: z.string().min(1).max(64).nullable(),
+  at: z.iso.datetime(),
+});
+
+/**
+ * Reactions to a message. Per message and sender (under either form of their id; all `fromMe` are one sender) the
+ * latest `at` stands; the same or an earlier one changes nothing. Keep a taken back one as such, with its time, so
+ * that an earlier one that comes late does not revive it.
+ */
+const messageReactions = z.object({
+  kind: z.literal('message.reactions'),
+  target: waTargetSchema,
+  reactions: z.array(reactionSchema).max(1_100),
+  /**
+   * Not null: these were all that stood at this time. Whoever is not among them and whose reaction has an earlier
+   * `at` has taken it back; when, is not known: this time stands for it.
+   */
+  wholeAt: z.iso.datetime().nullable(),
+});
+
+/**
+ * The page's own store does not reach back to where this chat was read before: messages of this time may exist on
+ * the phone that no linked device has. Told once or more with the same `from`, when later sweeps reach further back
+ * with an earlier `to`: unique by session, chat (either form) and `from`, and the earliest `to` stands. Changes no
+ * message; one of this time that comes later is stored as ever.
+ */
+const gap = z.object({
+  kind: z.literal('gap'),
+  chat: waChatSchema,
+  /** Time of the newest message that was read before. */
+  from: z.iso.datetime(),
+  /** Time of the oldest message that the store has after it. */
+  to: z.iso.datetime(),
+});
+
+/**
+ * People whose two ids are known to be one. Comes before other facts that use it in the node's order, but also at any
+ * later time, when WhatsApp learned it late: chats, contacts, messages and reactions that stand under `lid` and under
+ * the phone are those of one person from then on, and look-ups under either find both. Of two pairs with the same
+ * `lid` or `phone` the one reported later holds.
+ */
+const identities = z.object({
+  kind: z.literal('identities'),
+  pairs: z
+    .array(z.object({ phone: z.string().regex(/^\d{5,20}$/), lid: z.string().regex(/^\d{5,32}@lid$/) }))
+    .min(1)
+    .max(500),
+});
+
+/**
+ * What the node could not report and keeps in its own quarantine: counts, never content. A state, not a step: the
+ * counts are totals since `since`, which changes when the login does. Take them over when `since` is later than the
+ * stored one; for the same `since` the higher of each count stands.
+ */
+const quarantine = z.object({
+  kind: z.literal('quarantine'),
+  since: z.iso.datetime(),
+  counts: z.object({
+    /** Messages whose WhatsApp key could not be read. */
+    no_key: z.int().nonnegative(),
+    /** Messages that do not fit this contract. */
+    unreadable: z.int().nonnegative(),
+    /** Facts that the api refused for good. */
+    refused: z.int().nonnegative(),
+  }),
+});
+
+/**
+ * Facts a node reports. In the node's order per session, at least once: a whole run of them may come again, and after
+ * a restart also in the state of that time. Every one is safe to repeat, and those that change the same thing tell by
+ * themselves which is later.
+ *
+ * About a change (`message.edit`, `message.revoke`, `message.reactions`, `message.ack`) of a message that is not
+ * stored: ignore it. Either the message is from before the link and never comes, or the node reports it later, and
+ * each time it reports a message it repeats right behind it what it knows of its edit, revoke and reactions.
+ */
+export const nodeFactSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('session.state'), snapshot: sessionSnapshotSchema }),
+  messageUpsert,
+  z.object({
+    kind: z.literal('message.ack'),
+    waKey: z.string(),
+    waMessageId: z.string(),
+    chatId: z.string(),
+    ack: ackSchema,
+    at: z.iso.datetime(),
+  }),
+  messageEdit,
+  messageRevoke,
+  messageReactions,
+  gap,
+  identities,
+  quarantine,
+  z.object({ kind: z.literal('chats'), chats: z.array(waChatSchema).max(500) }),
+  z.object({ kind: z.literal('contacts'), contacts: z.array(waPersonSchema).max(500) }),
+]);
+export type NodeFact = z.infer<typeof nodeFactSchema>;

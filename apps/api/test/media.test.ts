@@ -45,25 +45,36 @@ async function rows(): Promise<number> {
 }
 
 describe('an upload', () => {
-  it('that is refused leaves its connection good for the next request', async () => {
-    const url = new URL(messaging.api.baseUrl);
-    const socket = connect(Number(url.port), url.hostname);
-    let answers = '';
-    socket.on('data', (chunk: Buffer) => (answers += chunk.toString()));
-    const head =
-      `--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n` +
-      'Content-Type: application/octet-stream\r\n\r\n';
-    const body = Buffer.concat([Buffer.from(head), Buffer.alloc(10_500_000), Buffer.from('\r\n--x--\r\n')]);
-    const upload =
-      `POST /api/v1/media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
-      `Content-Length: ${String(body.length)}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n`;
-    socket.write(upload);
-    socket.write(body);
-    await waitFor(() => answers.startsWith('HTTP/1.1 413') && answers.endsWith('}'), { what: 'the refusal' });
-    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
-    await waitFor(() => answers.includes('HTTP/1.1 200'), { what: 'the next answer' });
-    socket.destroy();
-  });
+  it.each([
+    ['of any kind', '/media', {}, 10_500_000],
+    ['of an image', '/messages/send-media', { recipient: ALEX, type: 'image' }, 17_500_000],
+    ['of an image, in steps', '/messages/send-media', { recipient: ALEX, type: 'image' }, 30_000_000],
+  ])(
+    'larger than the limit %s leaves its connection good for the next request',
+    async (_what, path, fields, bytes) => {
+      const socket = connect(Number(new URL(messaging.api.baseUrl).port), '127.0.0.1');
+      let answers = '';
+      socket.on('data', (chunk: Buffer) => (answers += chunk.toString()));
+      const parts = Object.entries(fields).map(
+        ([name, value]) => `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+      );
+      const file =
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n\x89PNG\r\n\x1a\n';
+      const head = Buffer.from(parts.join('') + file, 'latin1');
+      const body = Buffer.concat([head, Buffer.alloc(bytes), Buffer.from('\r\n--x--\r\n')]);
+      socket.write(
+        `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+          `Content-Length: ${String(body.length)}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n`,
+      );
+      socket.write(body);
+      await waitFor(() => answers.startsWith('HTTP/1.1 413') && answers.endsWith('}'), {
+        what: 'the refusal',
+      });
+      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+      await waitFor(() => answers.includes('HTTP/1.1 200'), { what: 'the next answer' });
+      socket.destroy();
+    },
+  );
 
   it('is stored as it is, larger than memory buffers, and comes back whole and in parts', async () => {
     const bytes = randomBytes(8_500_000);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { armFailpoints, FAILPOINTS_VARIABLE } from './failpoints/index.js';
 
 /** What is wrong with one variable. Never holds its value. */
 export interface ConfigProblem {
@@ -41,13 +42,23 @@ export function loadConfig<T extends z.ZodObject>(schema: T, env: Environment = 
   throw new ConfigError(result.error.issues.map((issue) => describeIssue(issue, given)));
 }
 
-/** `loadConfig` for a process' first line: prints what is wrong and ends with code 1. */
+/** `loadConfig` for a process' first line, which also sets failpoints: prints what is wrong and ends with code 1. */
 export function loadConfigOrExit<T extends z.ZodObject>(schema: T): z.output<T> {
   try {
-    return loadConfig(schema);
+    const config = loadConfig(schema);
+    armNamedFailpoints();
+    return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
+  }
+}
+
+function armNamedFailpoints(): void {
+  try {
+    armFailpoints(process.env);
+  } catch (error) {
+    throw new ConfigError([{ name: FAILPOINTS_VARIABLE, message: (error as Error).message }]);
   }
 }

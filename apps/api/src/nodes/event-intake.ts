@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { eventBatchAnswerSchema, eventBatchSchema, NodeEvent, NodeFact } from '#contracts';
 import { Database, isDatabaseUnavailable, type Query } from '#database';
 import { isAppError } from '#kernel';
+import { failpoint } from '#runtime';
 import { LOGGER } from '../http/index.js';
 import { NodeFactHandlers } from './node-fact-handlers.js';
 import { PlacedSessions, type SessionKey } from './placed-sessions.js';
@@ -38,6 +39,7 @@ export class EventIntake {
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
+    await failpoint('api.intake.after-commit');
     return { staleSessions };
   }
 
@@ -79,6 +81,7 @@ export class EventIntake {
         .filter((event) => event.epoch === session.epoch)
         .map((event) => storable(event.fact));
       await this.handlers.handle(query, session, facts);
+      await failpoint('api.intake.before-commit');
       return true;
     });
   }

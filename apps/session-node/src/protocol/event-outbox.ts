@@ -1,6 +1,7 @@
 import type { NodeEvent, NodeFact, SessionAddress } from '#contracts';
 import type { EventSink } from './event-sink.js';
 import { backoff } from '#kernel';
+import { failpoint } from '#runtime';
 import type { Logger } from 'pino';
 import { isRefusal, type EventBatch, type EventBatchAnswer } from './api-client.js';
 
@@ -117,7 +118,9 @@ export class EventOutbox implements EventSink {
   private async deliver(batch: Entry[]): Promise<void> {
     try {
       const { nodeName, post } = this.options;
+      await failpoint('node.events.before-post');
       const answer = await post({ nodeName, events: batch.map((entry) => entry.event) });
+      await failpoint('node.events.after-post');
       this.attempt = 0;
       this.batchLimit = Math.min(MAX_BATCH_EVENTS, this.batchLimit * 2);
       this.settle(batch);

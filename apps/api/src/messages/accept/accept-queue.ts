@@ -1,5 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AppError, isAppError } from '#kernel';
+import { failpoint } from '#runtime';
 import { AcceptRepository, type RefusedDraft } from './accept-repository.js';
 import type { Acceptance, MessageDraft } from './message-draft.js';
 
@@ -89,7 +90,9 @@ export class AcceptQueue implements BeforeApplicationShutdown {
 
   private async write(batch: Waiting[]): Promise<void> {
     try {
-      settle(batch, await this.repository.accept(drafts(batch), !this.signal.isLocal));
+      const refused = await this.repository.accept(drafts(batch), !this.signal.isLocal);
+      await failpoint('api.accept.after-commit');
+      settle(batch, refused);
       this.wake(batch);
     } catch (error) {
       if (isAppError(error) && error.outcome === 'unknown') await this.settleByLooking(batch, error);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
+import { failpoint } from '#runtime';
 import type { MessageDraft } from './message-draft.js';
 
 /** What `wagate_accept_messages` says of a draft that is not accepted. */
@@ -30,7 +31,11 @@ export class AcceptRepository {
    */
   async accept(drafts: readonly MessageDraft[], announce: boolean): Promise<RefusedDraft[]> {
     const batch = JSON.stringify(drafts.map(toElement));
-    return this.database.workerSql((query) => query<RefusedDraft & object>(ACCEPT, [batch, announce]));
+    return this.database.workerSql(async (query) => {
+      const refused = await query<RefusedDraft & object>(ACCEPT, [batch, announce]);
+      await failpoint('api.accept.before-commit');
+      return refused;
+    });
   }
 
   /** Which of the drafts are stored: after a commit whose answer was lost. */

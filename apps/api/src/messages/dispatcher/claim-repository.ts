@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
+import { failpoint } from '#runtime';
 import { ApiProcess } from '../../api-process.js';
 import type { ClaimedMessage, ClaimedSession } from './claimed-message.js';
 
@@ -34,6 +35,7 @@ export class ClaimRepository {
 
   /** The next due messages of a session, each with a committed attempt of this process. */
   async claim(sessionId: string): Promise<Claim> {
+    await failpoint('api.dispatch.before-claim');
     const ids = Array.from({ length: CLAIM_SIZE }, newWaMessageId);
     const [row] = await this.database.workerSql((query) =>
       query<{ answer: ClaimAnswer }>(CLAIM, [sessionId, this.self.name, ids]),

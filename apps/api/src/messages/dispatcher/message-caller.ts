@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { SendOutcome } from '#contracts';
 import { isAppError } from '#kernel';
+import { failpoint } from '#runtime';
 import { NodeClient } from '../../nodes/index.js';
 import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
 
@@ -20,6 +21,7 @@ export class MessageCaller {
     const { session } = message;
     const timeoutMs = SEND_TIMEOUT_MS + Math.ceil((message.mediaSize ?? 0) / SLOWEST_BYTES_PER_MS);
     try {
+      await failpoint('api.dispatch.before-call');
       const outcome = await this.nodes.call(
         { url: session.nodeUrl },
         'message.send',

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoff, isAppError } from '#kernel';
+import { failpoint } from '#runtime';
 import { LOGGER } from '../../http/index.js';
 import { MessageWatch } from '../message-watch.js';
 import type { AttemptResult } from './claimed-message.js';
@@ -56,6 +57,7 @@ export class ResultWriter {
 
   /** False when the database is away and the group has to be tried again. */
   private async writeGroup(group: AttemptResult[]): Promise<boolean> {
+    await failpoint('api.result.before-write');
     try {
       await this.repository.write(group);
       this.failures = 0;

@@ -1,5 +1,6 @@
 import { waKey, type MediaType, type SendOutcome } from '#contracts';
 import { DeadlineError } from '#kernel';
+import { failpoint } from '#runtime';
 import type { SendOrder } from '../driver.js';
 import { isoOf } from './converters/index.js';
 import { MediaUnavailable, transferTimeoutMs, type MediaCourier } from './media-courier.js';
@@ -62,8 +63,11 @@ export class SendDesk {
   }
 
   private async handOver(order: SendOrder, raw: RawSendOrder, bytes: number): Promise<SendOutcome> {
+    await failpoint('node.send.before-hand-over');
     try {
-      return toOutcome(await this.agent().call('send', [raw], transferTimeoutMs(bytes)));
+      const result = await this.agent().call('send', [raw], transferTimeoutMs(bytes));
+      await failpoint('node.send.after-hand-over');
+      return toOutcome(result);
     } catch (error) {
       if (isWithoutScript(error)) return notSent('page_gone', 'the page was being loaded again');
       return this.isGone() ? unknown(error) : this.settle(order, error);

@@ -1,0 +1,2 @@
+export { armFailpoints, failpoint, FAILPOINTS_VARIABLE } from './failpoint.js';
+export { FAILPOINTS, type FailpointName } from './failpoint-names.js';

@@ -10,6 +10,7 @@ import { AuthModule } from './auth/index.js';
 import { ChatsModule } from './chats/index.js';
 import { API_CONFIG, type ApiConfig } from './config.js';
 import { ContactsModule } from './contacts/index.js';
+import { EventsModule } from './events/index.js';
 import { HealthModule } from './health/index.js';
 import { LOGGER } from './http/index.js';
 import { ProblemFilter } from './http/problem-filter.js';
@@ -27,6 +28,7 @@ import { UsageModule } from './usage/index.js';
 /** The features of the API; a new one is one line here. */
 const FEATURES = [
   AuditModule,
+  EventsModule,
   LimitsModule,
   IdempotencyModule,
   AuthModule,

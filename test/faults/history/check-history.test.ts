@@ -1,0 +1,395 @@
+import { describe, expect, it } from 'vitest';
+import { checkHistory } from './check-history.js';
+import type { History } from './history.js';
+import { syntheticHistory } from './synthetic-history.js';
+import type { Invariant } from './violation.js';
+
+interface Mutant {
+  bug: string;
+  /** The invariants that have to see it; others may. */
+  caughtBy: Invariant;
+  /** The message or object that the violation has to name. */
+  names: string;
+  apply: (history: History) => void;
+}
+
+const get = <T extends { id: string }>(list: readonly T[] | undefined, id: string): T => {
+  const found = list?.find((one) => one.id === id);
+  if (!found) throw new Error(`the history has no ${id}`);
+  return found;
+};
+const row = (history: History, id: string) => get(history.messages, id);
+const handOver = (history: History, id: string) => {
+  const found = history.handOvers.find(({ waMessageId }) => waMessageId === `3EB0${id}`);
+  if (!found) throw new Error(`${id} was not handed over`);
+  return found;
+};
+const sends = (history: History, ref: string) =>
+  history.client.filter(({ kind, sent }) => kind === 'send' && sent?.ref === ref);
+
+const MUTANTS: Mutant[] = [
+  {
+    bug: 'an accepted message is lost',
+    caughtBy: 'I1',
+    names: 'msg_001',
+    apply: (history) => {
+      history.messages = history.messages.filter(({ id }) => id !== 'msg_001');
+      history.attempts = history.attempts.filter(({ messageId }) => messageId !== 'msg_001');
+    },
+  },
+  {
+    bug: 'a message stays in the queue for ever',
+    caughtBy: 'I1',
+    names: 'msg_007',
+    apply: (history) => void (row(history, 'msg_007').status = 'queued'),
+  },
+  {
+    bug: 'an unknown fate is never settled',
+    caughtBy: 'I1',
+    names: 'msg_009',
+    apply: (history) => void (row(history, 'msg_009').status = 'unknown'),
+  },
+  {
+    bug: 'a refused request leaves a message behind',
+    caughtBy: 'I1',
+    names: 'msg_666',
+    apply: (history) =>
+      void history.messages.push({ ...row(history, 'msg_008'), id: 'msg_666', clientRef: 'ref-13' }),
+  },
+  {
+    bug: 'an accepted message is not found when it is asked for',
+    caughtBy: 'I1',
+    names: 'msg_002',
+    apply: (history) => {
+      const asked = history.client.find(({ kind, target }) => kind === 'get' && target === 'msg_002');
+      Object.assign(asked ?? {}, { status: 404, seen: [], ids: [] });
+    },
+  },
+  {
+    bug: 'one hand-over is made twice under one id',
+    caughtBy: 'I2',
+    names: 'msg_001',
+    apply: (history) => void (handOver(history, 'msg_001').handOvers = 2),
+  },
+  {
+    bug: 'a message is sent again under a new id',
+    caughtBy: 'I2',
+    names: 'msg_003',
+    apply: (history) => {
+      const [attempt] = history.attempts.filter(({ messageId }) => messageId === 'msg_003');
+      if (!attempt) throw new Error('no attempt');
+      history.attempts.push({ ...attempt, number: 2, waMessageId: '3EB0again' });
+      history.handOvers.push({ ...handOver(history, 'msg_003'), waMessageId: '3EB0again', order: 999 });
+    },
+  },
+  {
+    bug: 'something leaves that nobody asked for',
+    caughtBy: 'I2',
+    names: '3EB0stray',
+    apply: (history) =>
+      void history.handOvers.push({ ...handOver(history, 'msg_003'), waMessageId: '3EB0stray', order: 999 }),
+  },
+  {
+    bug: 'sent is said without a hand-over',
+    caughtBy: 'I3',
+    names: 'msg_004',
+    apply: (history) =>
+      void (history.handOvers = history.handOvers.filter((one) => one !== handOver(history, 'msg_004'))),
+  },
+  {
+    bug: 'delivered is said of a message that is only sent',
+    caughtBy: 'I3',
+    names: 'msg_002',
+    apply: (history) => void (handOver(history, 'msg_002').ack = 1),
+  },
+  {
+    bug: 'failed is said of a message that has left',
+    caughtBy: 'I3',
+    names: 'msg_004',
+    apply: (history) => void (row(history, 'msg_004').status = 'failed'),
+  },
+  {
+    bug: 'a text is mixed up with another',
+    caughtBy: 'I3',
+    names: 'msg_001',
+    apply: (history) => void (handOver(history, 'msg_001').text = 'text of another'),
+  },
+  {
+    bug: 'a message goes to somebody else',
+    caughtBy: 'I3',
+    names: 'msg_001',
+    apply: (history) => void (handOver(history, 'msg_001').to = '4915100000099'),
+  },
+  {
+    bug: 'a second message for one key',
+    caughtBy: 'I4',
+    names: 'msg_444',
+    apply: (history) => {
+      history.messages.push({
+        ...row(history, 'msg_004'),
+        id: 'msg_444',
+        status: 'cancelled',
+        waMessageId: null,
+      });
+      const second = sends(history, 'ref-4')[1];
+      Object.assign(second ?? {}, { seen: [{ id: 'msg_444', status: 'queued', ack: null }] });
+    },
+  },
+  {
+    bug: 'a key is accepted again for another request',
+    caughtBy: 'I4',
+    names: 'msg_004',
+    apply: (history) => {
+      const [refused] = sends(history, 'ref-13');
+      const [first] = sends(history, 'ref-4');
+      Object.assign(refused ?? {}, { status: 202, seen: first?.seen, ids: first?.ids });
+    },
+  },
+  {
+    bug: 'one request makes two messages',
+    caughtBy: 'I4',
+    names: 'msg_111',
+    apply: (history) =>
+      void history.messages.push({ ...row(history, 'msg_008'), id: 'msg_111', clientRef: 'ref-1' }),
+  },
+  {
+    bug: 'two messages of a chat change places',
+    caughtBy: 'I5',
+    names: 'msg_002',
+    apply: (history) => {
+      const [one, two] = [handOver(history, 'msg_001'), handOver(history, 'msg_002')];
+      [one.order, two.order] = [two.order, one.order];
+    },
+  },
+  {
+    bug: 'what is urgent leaves last',
+    caughtBy: 'I5',
+    names: 'msg_010',
+    apply: (history) => {
+      // The urgent one was accepted first, for the same chat as a later one that left.
+      row(history, 'msg_005').chatId = row(history, 'msg_006').chatId;
+      handOver(history, 'msg_005').order = 999;
+      history.messages = history.messages.map((one) =>
+        one.id === 'msg_006' ? { ...one, id: 'msg_010' } : one,
+      );
+      history.attempts = history.attempts.map((one) =>
+        one.messageId === 'msg_006' ? { ...one, messageId: 'msg_010' } : one,
+      );
+    },
+  },
+  {
+    bug: 'a message that came in is missing',
+    caughtBy: 'I6',
+    names: 'AC2',
+    apply: (history) => void (history.messages = history.messages.filter(({ id }) => id !== 'msg_902')),
+  },
+  {
+    bug: 'a message that came in is recorded twice',
+    caughtBy: 'I6',
+    names: 'AC2',
+    apply: (history) => void history.messages.push({ ...row(history, 'msg_902'), id: 'msg_902b' }),
+  },
+  {
+    bug: 'a message is recorded that nobody sent',
+    caughtBy: 'I6',
+    names: 'msg_902',
+    apply: (history) =>
+      void (history.pushed = history.pushed.filter(({ waMessageId }) => waMessageId !== 'AC2')),
+  },
+  {
+    bug: 'an edit is lost',
+    caughtBy: 'I6',
+    names: 'msg_901',
+    apply: (history) => void Object.assign(history.pushed[0] ?? {}, { text: 'edited' }),
+  },
+  {
+    bug: 'messages of a chat are recorded in another order',
+    caughtBy: 'I6',
+    names: 'msg_902',
+    apply: (history) => {
+      row(history, 'msg_902').occurredAtMs = row(history, 'msg_901').occurredAtMs;
+      [history.pushed[0], history.pushed[1]].forEach((one, place) =>
+        Object.assign(one ?? {}, { order: 50 - place }),
+      );
+      history.pushed[2]!.order = 60;
+    },
+  },
+  {
+    bug: 'a message that came in is not announced',
+    caughtBy: 'I6',
+    names: 'msg_902',
+    apply: (history) => {
+      const event = history.events?.find(({ messageId }) => messageId === 'msg_902');
+      Object.assign(event ?? {}, { type: 'chat.updated' });
+    },
+  },
+  {
+    bug: 'a message that came in is announced twice',
+    caughtBy: 'I6',
+    names: 'msg_901',
+    apply: (history) => {
+      const event = history.events?.find(({ messageId }) => messageId === 'msg_902');
+      Object.assign(event ?? {}, { messageId: 'msg_901' });
+    },
+  },
+  {
+    bug: 'a status goes back',
+    caughtBy: 'I7',
+    names: 'msg_003',
+    apply: (history) => {
+      const last = history.client.filter(({ target }) => target === 'msg_003').at(-1);
+      Object.assign(last?.seen[0] ?? {}, { status: 'sent', ack: 1 });
+    },
+  },
+  {
+    bug: 'the row is less far than an answer was',
+    caughtBy: 'I7',
+    names: 'msg_002',
+    apply: (history) => void Object.assign(row(history, 'msg_002'), { status: 'sent', ack: 1 }),
+  },
+  {
+    bug: 'something happens to a cancelled message',
+    caughtBy: 'I7',
+    names: 'msg_008',
+    apply: (history) => void (row(history, 'msg_008').status = 'failed'),
+  },
+  {
+    bug: 'sent is told after delivered',
+    caughtBy: 'I7',
+    names: 'msg_001',
+    apply: (history) => {
+      const told = history.events?.filter(({ messageId }) => messageId === 'msg_001') ?? [];
+      [told[0]!.type, told[1]!.type] = [told[1]!.type, told[0]!.type];
+    },
+  },
+  {
+    bug: 'a change is told twice',
+    caughtBy: 'I7',
+    names: 'msg_001',
+    apply: (history) => {
+      const told = history.events?.filter(({ messageId }) => messageId === 'msg_001') ?? [];
+      told[1]!.type = told[0]!.type;
+    },
+  },
+  {
+    bug: 'an event is never shown to its reader',
+    caughtBy: 'I8',
+    names: 'evt_a3',
+    apply: (history) => void (history.readEvents = history.readEvents?.filter(({ id }) => id !== 'evt_a3')),
+  },
+  {
+    bug: 'an event is read that is not kept',
+    caughtBy: 'I8',
+    names: 'evt_a999',
+    apply: (history) =>
+      void history.readEvents?.push({ tenantId: 'tnt_a', id: 'evt_a999', seq: 999, type: 'message.sent' }),
+  },
+  {
+    bug: 'an answer holds an id of another tenant',
+    caughtBy: 'I9',
+    names: 'msg_012',
+    apply: (history) => void history.client.find(({ tenantId }) => tenantId === 'tnt_a')?.ids.push('msg_012'),
+  },
+  {
+    bug: 'another tenant’s message answers otherwise than a missing one',
+    caughtBy: 'I9',
+    names: 'msg_001',
+    apply: (history) =>
+      void Object.assign(history.client.find(({ kind }) => kind === 'probe') ?? {}, { status: 403 }),
+  },
+  {
+    bug: 'a row is written to another tenant’s session',
+    caughtBy: 'I9',
+    names: 'msg_001',
+    apply: (history) => void (row(history, 'msg_001').tenantId = 'tnt_b'),
+  },
+  {
+    bug: 'event numbers have a hole',
+    caughtBy: 'I10',
+    names: 'evt_a5',
+    apply: (history) =>
+      history.events
+        ?.filter(({ tenantId, seq }) => tenantId === 'tnt_a' && seq >= 5)
+        .forEach((event) => void (event.seq += 1)),
+  },
+  {
+    bug: 'two events have one number',
+    caughtBy: 'I10',
+    names: 'evt_a5',
+    apply: (history) => void (get(history.events, 'evt_a5').seq = 4),
+  },
+  {
+    bug: 'a file is stored with other bytes',
+    caughtBy: 'I11',
+    names: 'msg_903',
+    apply: (history) => void (get(history.media, 'med_in3').sha256 = 'b'.repeat(64)),
+  },
+  {
+    bug: 'a file leaves with other bytes',
+    caughtBy: 'I11',
+    names: 'msg_011',
+    apply: (history) => void (handOver(history, 'msg_011').sha256 = 'b'.repeat(64)),
+  },
+  {
+    bug: 'the store gives other bytes than it says',
+    caughtBy: 'I11',
+    names: 'med_in3',
+    apply: (history) =>
+      history.objects
+        .filter(({ mediaId }) => mediaId === 'med_in3')
+        .forEach((object) => void (object.sha256 = 'b'.repeat(64))),
+  },
+  {
+    bug: 'a file waits for ever',
+    caughtBy: 'I11',
+    names: 'msg_903',
+    apply: (history) => void Object.assign(get(history.media, 'med_in3'), { state: 'pending', sha256: null }),
+  },
+  {
+    bug: 'a message leaves after its expiry',
+    caughtBy: 'I12',
+    names: 'msg_006',
+    apply: (history) =>
+      sends(history, 'ref-6').forEach(
+        ({ sent, startedAtMs }) => void Object.assign(sent ?? {}, { expiresAtMs: startedAtMs }),
+      ),
+  },
+  {
+    bug: 'a cancelled message leaves',
+    caughtBy: 'I12',
+    names: 'msg_002',
+    apply: (history) => void (row(history, 'msg_002').status = 'cancelled'),
+  },
+  {
+    bug: 'a message leaves for somebody who opted out',
+    caughtBy: 'I12',
+    names: 'msg_011',
+    apply: (history) =>
+      void history.optOuts.push({ tenantId: 'tnt_a', phone: '4915100000004', atMs: 1_800_000_000_000 }),
+  },
+  {
+    bug: 'a revoked key still works',
+    caughtBy: 'I12',
+    names: 'key_old',
+    apply: (history) => void Object.assign(history.client.at(-1) ?? {}, { status: 200 }),
+  },
+];
+
+describe('the history checker', () => {
+  it('finds nothing in a run as it should be', () => {
+    expect(checkHistory(syntheticHistory())).toEqual([]);
+  });
+
+  it('knows a bug of each kind', () => {
+    expect(new Set(MUTANTS.map(({ caughtBy }) => caughtBy)).size).toBe(12);
+    expect(MUTANTS.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it.each(MUTANTS)('catches that $bug ($caughtBy)', ({ caughtBy, names, apply }) => {
+    const history = syntheticHistory();
+    apply(history);
+    const found = checkHistory(history).filter(({ invariant }) => invariant === caughtBy);
+    expect(found.map(({ id }) => id).join(' ')).toContain(names);
+    expect(found.every(({ what, evidence }) => what.length > 0 && evidence !== undefined)).toBe(true);
+  });
+});

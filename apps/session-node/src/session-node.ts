@@ -41,7 +41,7 @@ export async function startSessionNode(config: SessionNodeConfig, log: Logger): 
   const bootId = randomUUID();
   const sandbox = !config.CHROME_NO_SANDBOX;
   const profiles = new ProfilesDirectory(config.PROFILES_DIR);
-  const killed = await profiles.take(DEFAULT_SETTINGS.killTimeoutMs);
+  const killed = await profiles.take(DEFAULT_SETTINGS.killTimeoutMs, () => endAtOnce(log));
   if (killed > 0) log.warn({ count: killed }, 'processes of an earlier node were ended');
   const api = new ApiClient(config.API_URL, config.INTERNAL_SECRET);
   const outbox = new EventOutbox({
@@ -84,6 +84,12 @@ export async function startSessionNode(config: SessionNodeConfig, log: Logger): 
     guard.remove();
   };
   return { url, bootId, sessions, port: server.port, close };
+}
+
+/** Two nodes on one profile would ruin its login; our browsers end with us, as their pipe closes. */
+function endAtOnce(log: Logger): never {
+  log.fatal('another session-node took PROFILES_DIR while this one gave no sign of life; ending');
+  process.exit(1);
 }
 
 function createHeartbeats(

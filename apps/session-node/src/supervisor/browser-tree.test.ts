@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { access, lstat, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, lstat, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,6 +20,10 @@ function startImpostor(profile: string): ChildProcess {
     detached: true,
     stdio: 'ignore',
   });
+}
+
+function unexpected(): never {
+  throw new Error('the folder was lost');
 }
 
 describe('selectTree', () => {
@@ -74,7 +78,7 @@ describe('ProfilesDirectory', () => {
     const elsewhere = join(tmpdir(), `other-${newId('ses')}`);
     const stranger = await startOrphan(elsewhere);
     const profiles = new ProfilesDirectory(path);
-    expect(await profiles.take(10_000)).toBe(2);
+    expect(await profiles.take(10_000, unexpected)).toBe(2);
     await waitFor(() => isGone(orphan), { what: 'the orphan to be gone' });
     expect(isGone(stranger)).toBe(false);
     expect(await findTree(elsewhere)).toHaveLength(2);
@@ -86,11 +90,14 @@ describe('ProfilesDirectory', () => {
     const holder = startImpostor(join(path, 'nothing'));
     children.push(holder);
     const record = await waitFor(() => recordOf(join(path, 'nothing')), { what: 'the holder' });
-    await writeFile(join(path, 'node.json'), JSON.stringify(record));
-    await expect(new ProfilesDirectory(path).take(1_000)).rejects.toMatchObject({ code: 'invalid_state' });
+    const pidNamespace = process.platform === 'linux' ? await readlink('/proc/self/ns/pid') : '';
+    await writeFile(join(path, 'node.json'), JSON.stringify({ ...record, pidNamespace }));
+    await expect(new ProfilesDirectory(path).take(1_000, unexpected)).rejects.toMatchObject({
+      code: 'invalid_state',
+    });
     process.kill(-record.pid, 'SIGKILL');
     await waitFor(async () => !(await isAlive(record)), { what: 'the holder to be gone' });
-    await new ProfilesDirectory(path).take(1_000);
+    await new ProfilesDirectory(path).take(1_000, unexpected);
   });
 
   it('frees a profile of stale locks and holders before a start', async () => {

@@ -1,44 +1,38 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
-import { AppError } from '#kernel';
 import { sessionIdSchema } from '#contracts';
-import { z } from 'zod';
-import { isAlive, killTree, profileOf, type BrowserRecord } from './browser-tree.js';
-import { readJsonFile, writeFileAtomically } from './files.js';
-import { findProcess, listProcesses, readBootId } from './process-table.js';
+import { killTree, profileOf } from './browser-tree.js';
+import { listProcesses } from './process-table.js';
+import { ProfilesLease, type LeaseTimes } from './profiles-lease.js';
 import { SessionFolder, TRASH } from './session-folder.js';
-
-const ownerSchema = z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() });
 
 /** The folder that holds every session's folder; one node owns it at a time. */
 export class ProfilesDirectory {
   readonly path: string;
-  private readonly ownerFile: string;
+  private readonly lease: ProfilesLease;
 
-  constructor(path: string) {
+  constructor(path: string, leaseTimes?: LeaseTimes) {
     this.path = resolve(path);
-    this.ownerFile = join(this.path, 'node.json');
+    this.lease = new ProfilesLease(join(this.path, 'node.json'), leaseTimes);
   }
 
   /**
    * Takes the folder for this process and clears what a dead node left: browsers on its profiles, the trash.
+   * @param onLost called if another node takes the folder: this one must end at once
    * @returns how many processes were killed
    * @throws AppError `invalid_state` when another living node uses the folder
    */
-  async take(killTimeoutMs: number): Promise<number> {
+  async take(killTimeoutMs: number, onLost: () => void): Promise<number> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
-    const self = await describeSelf();
-    await this.assertFree(self);
-    await writeFileAtomically(this.ownerFile, JSON.stringify(self));
+    await this.lease.take(onLost);
     const killed = await this.sweepOrphans(killTimeoutMs);
     await rm(join(this.path, TRASH), { recursive: true, force: true, maxRetries: 4 });
     return killed;
   }
 
   /** Gives the folder up at shutdown, unless it is another's by now. */
-  async release(): Promise<void> {
-    const owner = await readJsonFile(this.ownerFile, ownerSchema);
-    if (owner && isSame(owner, await describeSelf())) await rm(this.ownerFile, { force: true });
+  release(): Promise<void> {
+    return this.lease.release();
   }
 
   folderOf(sessionId: string): SessionFolder {
@@ -49,15 +43,6 @@ export class ProfilesDirectory {
   async listSessionIds(): Promise<string[]> {
     const names = await readdir(this.path);
     return names.filter((name) => sessionIdSchema.safeParse(name).success);
-  }
-
-  private async assertFree(self: BrowserRecord): Promise<void> {
-    const owner = await readJsonFile(this.ownerFile, ownerSchema);
-    if (!owner || isSame(owner, self) || !(await isAlive(owner))) return;
-    throw new AppError(
-      'invalid_state',
-      `PROFILES_DIR is in use by another session-node (process ${owner.pid}); give each node its own folder`,
-    );
   }
 
   private async sweepOrphans(killTimeoutMs: number): Promise<number> {
@@ -72,13 +57,4 @@ export class ProfilesDirectory {
       killed += await this.folderOf(id).killBrowser(killTimeoutMs);
     return killed;
   }
-}
-
-async function describeSelf(): Promise<BrowserRecord> {
-  const self = await findProcess(process.pid);
-  return { pid: process.pid, startTime: self?.startTime ?? '', bootId: await readBootId() };
-}
-
-function isSame(a: BrowserRecord, b: BrowserRecord): boolean {
-  return a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
 }

@@ -134,7 +134,7 @@ describe('the event log', () => {
               await Promise.all(readers.map((reader) => reader.look()));
               return isWritten && readers.every((reader, n) => reader.seen.length >= (kept[n] ?? 0));
             },
-            { what: 'readers to see every event', timeoutMs: 60_000 },
+            { what: 'readers to see every event', deadlineMs: 60_000 },
           );
           await writing;
           readers.forEach(({ seen }, n) => expectWhole(seen, kept[n] ?? 0));

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { MessageStatus } from '#contracts';
 import type { Query } from '#database';
+import { EventLog } from '../events/index.js';
+import { statusEvents } from './message-events.js';
 import type { MessageProgress } from './message-progress.js';
 
 /** What of a message can change after it was written. */
@@ -69,11 +71,23 @@ export interface MessageChange {
 /** Writes changes of messages, of any tenants, in bulk. Needs a worker transaction that has locked their rows. */
 @Injectable()
 export class MessageChanges {
-  /** Saves the changes and counts what was sent, delivered and failed by them. */
+  constructor(private readonly events: EventLog) {}
+
+  /** Saves the changes, counts what was sent, delivered and failed by them, and tells the tenants. */
   async save(query: Query, changes: readonly MessageChange[]): Promise<void> {
     if (changes.length === 0) return;
     await query(SAVE, [JSON.stringify(changes.map(({ after }) => after))]);
     await this.count(query, changes.map(tallyOf));
+    const moved = changes.filter(({ before, after }) => before.status !== after.status);
+    await this.tell(
+      query,
+      moved.map(({ after }) => after),
+    );
+  }
+
+  /** Tells the tenants of messages that have just got the status they have, however they were saved. */
+  async tell(query: Query, messages: readonly MessageState[]): Promise<void> {
+    await this.events.append(query, statusEvents(messages));
   }
 
   async count(query: Query, tallies: readonly Tally[]): Promise<void> {

@@ -5,3 +5,4 @@ export { NODE_FRESH_MS, NODE_LOST_MS, NodeRegistry, type RegisteredNode } from '
 export { NodesModule } from './nodes.module.js';
 export { PlacedSessions, type SessionKey } from './placed-sessions.js';
 export { SESSION_COLUMNS, type StoredSession } from './session-columns.js';
+export { stateChanged, TOLD_COLUMNS, type ToldState } from './session-events.js';

@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { Heartbeat, HeartbeatAnswer, NodeFact } from '#contracts';
 import type { Query } from '#database';
 import { newId } from '#kernel';
+import { EventLog } from '../events/index.js';
 import { SESSION_COLUMNS, type StoredSession } from './session-columns.js';
+import { stateChanged, TOLD_COLUMNS, type ToldState } from './session-events.js';
 
 /** Which session a fact is about. */
 export interface SessionKey {
@@ -13,6 +15,8 @@ export interface SessionKey {
 /** The sessions of all tenants as nodes see them: by the node they are placed on. Needs a worker transaction. */
 @Injectable()
 export class PlacedSessions {
+  constructor(private readonly events: EventLog) {}
+
   /**
    * The session, held until the end of the transaction. NO KEY: messages of the session may still be inserted
    * meanwhile, whose foreign key takes a KEY SHARE lock on this row.
@@ -62,13 +66,14 @@ export class PlacedSessions {
 
   /** A node that was started anew runs nothing yet, whatever was last known of its sessions. */
   async begin(query: Query, nodeName: string): Promise<void> {
-    await query(
-      `UPDATE sessions SET state = 'starting', reason = 'launching', action = NULL, detail = NULL, since = now(),
+    const begun = await query<ToldState & object>(
+      `UPDATE sessions s SET state = 'starting', reason = 'launching', action = NULL, detail = NULL, since = now(),
          reported_at = now(), updated_at = now()
        WHERE node_name = $1 AND desired = 'running'
-         AND state IN ('pairing', 'connecting', 'connected', 'interrupted')`,
+         AND state IN ('pairing', 'connecting', 'connected', 'interrupted') RETURNING ${TOLD_COLUMNS}`,
       [nodeName],
     );
+    await this.events.append(query, begun.map(stateChanged));
   }
 
   /** Keeps a fact that could not be stored as what it is. */

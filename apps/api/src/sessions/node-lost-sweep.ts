@@ -1,8 +1,17 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Database } from '#database';
+import { EventLog } from '../events/index.js';
 import { LOGGER } from '../http/index.js';
-import { NODE_FRESH_MS, NODE_LOST_MS, SESSION_COLUMNS, type StoredSession } from '../nodes/index.js';
+import {
+  NODE_FRESH_MS,
+  NODE_LOST_MS,
+  SESSION_COLUMNS,
+  stateChanged,
+  TOLD_COLUMNS,
+  type StoredSession,
+  type ToldState,
+} from '../nodes/index.js';
 import { SessionLifecycle } from './session-lifecycle.js';
 
 const SWEEP_EVERY_MS = 2_000;
@@ -23,6 +32,7 @@ export class NodeLostSweep implements OnApplicationBootstrap, OnApplicationShutd
   constructor(
     private readonly database: Database,
     private readonly lifecycle: SessionLifecycle,
+    private readonly events: EventLog,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -58,19 +68,20 @@ export class NodeLostSweep implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   private async markLost(): Promise<void> {
-    await this.database.workerSql((query) =>
-      query(
+    await this.database.workerSql(async (query) => {
+      const lost = await query<ToldState & object>(
         {
           name: 'session_mark_lost',
           text: `UPDATE sessions s SET state = 'interrupted', reason = 'node_lost', action = NULL, detail = NULL,
               since = now(), updated_at = now()
             FROM nodes n WHERE s.node_name = n.name AND n.last_seen_at < now() - make_interval(secs => $1)
               AND s.desired <> 'deleted' AND s.state NOT IN ('stopped', 'logged_out', 'failed')
-              AND (s.state, s.reason) <> ('interrupted', 'node_lost')`,
+              AND (s.state, s.reason) <> ('interrupted', 'node_lost') RETURNING ${TOLD_COLUMNS}`,
         },
         [NODE_LOST_MS / 1000],
-      ),
-    );
+      );
+      await this.events.append(query, lost.map(stateChanged));
+    });
   }
 
   private listRemovable(): Promise<(StoredSession & { nodeName: string })[]> {

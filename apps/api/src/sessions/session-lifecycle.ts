@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { NodeCommand, NodeRequest, SessionAddress, SessionSnapshot } from '#contracts';
 import { Database, type Query } from '#database';
 import { isAppError } from '#kernel';
-import { EventIntake, NodeClient, PlacedSessions, type StoredSession } from '../nodes/index.js';
+import { EventLog } from '../events/index.js';
+import { EventIntake, NodeClient, PlacedSessions, stateChanged, type StoredSession } from '../nodes/index.js';
 import { SessionEndings } from './session-endings.js';
 import { SessionPlacement } from './session-placement.js';
 
@@ -25,6 +26,7 @@ export class SessionLifecycle {
     private readonly nodes: NodeClient,
     private readonly intake: EventIntake,
     private readonly endings: SessionEndings,
+    private readonly events: EventLog,
   ) {}
 
   /** @throws AppError `node_unavailable`, `capacity_exhausted`; the session is as before then */
@@ -143,6 +145,14 @@ export class SessionLifecycle {
          since = now(), linked_at = NULL, updated_at = now() WHERE tenant_id = $1 AND id = $2`,
       [current.tenantId, current.id],
     );
+    const stopped = {
+      ...current,
+      state: 'stopped',
+      reason: 'requested',
+      action: null,
+      since: new Date(),
+    } as const;
+    await this.events.append(query, [stateChanged(stopped)]);
     await this.endings.end(query, current, 'session_deleted');
     await record(query);
     return current;

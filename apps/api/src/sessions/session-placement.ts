@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Query } from '#database';
 import { AppError } from '#kernel';
-import { NODE_FRESH_MS, PlacedSessions, SESSION_COLUMNS, type StoredSession } from '../nodes/index.js';
+import { EventLog } from '../events/index.js';
+import {
+  NODE_FRESH_MS,
+  PlacedSessions,
+  SESSION_COLUMNS,
+  stateChanged,
+  type StoredSession,
+} from '../nodes/index.js';
 import { noSuchSession } from './session-repository.js';
 
 interface NodeLoad {
@@ -30,6 +37,7 @@ export class SessionPlacement {
   constructor(
     private readonly database: Database,
     private readonly placed: PlacedSessions,
+    private readonly events: EventLog,
   ) {}
 
   /**
@@ -44,17 +52,20 @@ export class SessionPlacement {
       if (!before || before.desired === 'deleted') throw noSuchSession();
       const node = choose(before, nodes);
       const session = await write(query, before, node.name);
+      if (session.since.getTime() !== before.since.getTime()) {
+        await this.events.append(query, [stateChanged(session)]);
+      }
       return { session: { ...session, nodeName: node.name }, before };
     });
   }
 
   /** Takes back a placement that the node did not hear of, unless the node reported the session since. */
   async undo({ session, before }: Placed): Promise<void> {
-    await this.database.workerSql((query) =>
-      query(
+    await this.database.workerSql(async (query) => {
+      const undone = await query(
         `UPDATE sessions SET desired = $4, state = $5, reason = $6, action = $7, detail = $8, since = $9
          WHERE tenant_id = $1 AND id = $2 AND epoch = $3 AND desired = 'running'
-           AND state = $10 AND reason = $11 AND reported_since IS NOT DISTINCT FROM $12`,
+           AND state = $10 AND reason = $11 AND reported_since IS NOT DISTINCT FROM $12 RETURNING 1`,
         [
           session.tenantId,
           session.id,
@@ -69,8 +80,9 @@ export class SessionPlacement {
           session.reason,
           session.reportedSince,
         ],
-      ),
-    );
+      );
+      if (undone.length > 0) await this.events.append(query, [stateChanged(before)]);
+    });
   }
 }
 

@@ -2,8 +2,9 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { SessionSnapshot } from '#contracts';
 import type { Query } from '#database';
+import { EventLog, type NewEvent } from '../events/index.js';
 import { LOGGER } from '../http/index.js';
-import { NodeFactHandlers, type FactOf, type StoredSession } from '../nodes/index.js';
+import { NodeFactHandlers, stateChanged, type FactOf, type StoredSession } from '../nodes/index.js';
 import { SessionEndings } from './session-endings.js';
 
 /** Channel on which the dispatcher hears that a session (the payload) may have something to send. */
@@ -21,6 +22,7 @@ export class SessionReports implements OnModuleInit {
   constructor(
     private readonly handlers: NodeFactHandlers,
     private readonly endings: SessionEndings,
+    private readonly events: EventLog,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -56,6 +58,7 @@ export class SessionReports implements OnModuleInit {
       isLinked(snapshot),
     ]);
     this.log(known, snapshot);
+    await this.events.append(tx, eventsOf(known, snapshot));
     if (endsLink(known, snapshot)) await this.endings.end(tx, known, 'session_logged_out');
     if (snapshot.state === 'connected' && known.state !== 'connected') {
       await tx(`SELECT pg_notify('${QUEUE_CHANNEL}', $1)`, [known.id]);
@@ -104,6 +107,23 @@ function isLinked({ state, me }: SessionSnapshot): boolean {
 function endsLink(known: StoredSession, { state, me }: SessionSnapshot): boolean {
   if (state === 'logged_out') return known.state !== 'logged_out';
   return me !== null && known.phone !== null && known.phone !== me.phone;
+}
+
+function eventsOf(known: StoredSession, snapshot: SessionSnapshot): NewEvent[] {
+  const { tenantId, id } = known;
+  const { state, reason, action, since, me } = snapshot;
+  const about = { tenantId, sessionId: id };
+  const events: NewEvent[] = [];
+  if (known.state !== state || known.reason !== reason) {
+    events.push(stateChanged({ tenantId, id, state, reason, action, since: new Date(since) }));
+  }
+  if (known.linkedAt === null && isLinked(snapshot)) {
+    events.push({ ...about, type: 'session.linked', data: { me } });
+  }
+  if (state === 'logged_out' && known.state !== 'logged_out') {
+    events.push({ ...about, type: 'session.logged_out', data: { reason, action } });
+  }
+  return events;
 }
 
 function apply(known: StoredSession, snapshot: SessionSnapshot): void {

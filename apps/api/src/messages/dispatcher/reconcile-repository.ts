@@ -67,7 +67,7 @@ const ORPHANS = `WITH gone AS (
   )
   UPDATE messages m SET status = 'unknown' FROM gone
   WHERE m.tenant_id = gone.tenant_id AND m.id = gone.message_id AND m.attempts = gone.number AND m.status = 'sending'
-  RETURNING m.id`;
+  RETURNING ${STATE_COLUMNS}`;
 
 /** Handed over, and WhatsApp's server has not said that it has them ($1 seconds long). */
 const UNACKED = `WITH late AS (
@@ -77,7 +77,7 @@ const UNACKED = `WITH late AS (
     RETURNING a.tenant_id, a.message_id
   )
   UPDATE messages m SET status = 'unknown' FROM late
-  WHERE m.tenant_id = late.tenant_id AND m.id = late.message_id AND m.status = 'sending' RETURNING m.id`;
+  WHERE m.tenant_id = late.tenant_id AND m.id = late.message_id AND m.status = 'sending' RETURNING ${STATE_COLUMNS}`;
 
 /** Looked for long enough ($1 seconds): nobody will ever know. */
 const FINAL = `WITH final AS (
@@ -86,10 +86,10 @@ const FINAL = `WITH final AS (
     RETURNING a.tenant_id, a.message_id, a.number
   )
   UPDATE messages m SET status = 'unknown_final', ended_at = now() FROM final
-  WHERE m.tenant_id = final.tenant_id AND m.id = final.message_id AND m.status = 'unknown' RETURNING m.id`;
+  WHERE m.tenant_id = final.tenant_id AND m.id = final.message_id AND m.status = 'unknown' RETURNING ${STATE_COLUMNS}`;
 
 const EXPIRE = `UPDATE messages m SET status = 'expired', error_code = 'expired', ended_at = now()
-  WHERE m.status = 'queued' AND m.expires_at <= now() RETURNING m.id`;
+  WHERE m.status = 'queued' AND m.expires_at <= now() RETURNING ${STATE_COLUMNS}`;
 
 /** Finds out, or gives up on, what became of messages of any tenant. */
 @Injectable()
@@ -148,8 +148,12 @@ export class ReconcileRepository {
   }
 
   private async run(text: string, values: unknown[]): Promise<string[]> {
-    const rows = await this.database.workerSql((query) => query<{ id: string }>(text, values));
-    return rows.map((row) => row.id);
+    const changed = await this.database.workerSql(async (query) => {
+      const messages = await query<MessageState & object>(text, values);
+      await this.changes.tell(query, messages);
+      return messages;
+    });
+    return changed.map((message) => message.id);
   }
 }
 

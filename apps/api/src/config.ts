@@ -1,4 +1,4 @@
-import { countField, flagField, httpUrlField, logLevelField, portField, secretField } from '#runtime';
+import { countField, flagField, httpUrlField, logLevelField, mediaStoreFields, portField, secretField } from '#runtime';
 import { z } from 'zod';
 
 const MIB = 1024 * 1024;
@@ -29,11 +29,7 @@ export const apiConfigSchema = z.object({
       'Redis that holds the rate limits of several api processes; without it each process counts for itself',
     ),
 
-  S3_ENDPOINT: httpUrlField.describe('URL of the S3-compatible object store'),
-  S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket'),
-  S3_BUCKET: z.string().min(3).max(63).describe('Bucket that holds media'),
-  S3_ACCESS_KEY: z.string().min(1).describe('Access key of the object store'),
-  S3_SECRET_KEY: z.string().min(1).describe('Secret key of the object store'),
+  ...mediaStoreFields,
 
   SESSION_NODE_URL: httpUrlField
     .optional()
@@ -66,10 +62,60 @@ export const apiConfigSchema = z.object({
     'After this an unknown fate is no longer looked into',
   ),
 
+  PACING_GAP_MS: countField(0, 3_600_000, 1_000).describe(
+    'Pacing of live sessions without a policy of their own: shortest time between two hand-overs (docs/pacing.md)',
+  ),
+  PACING_JITTER_MS: countField(0, 3_600_000, 2_000).describe(
+    'The same: up to this much is added to each gap, at random',
+  ),
+  PACING_PER_MINUTE: countField(0, 1_000_000, 20).describe(
+    'The same: messages within any 60 seconds; 0: no cap',
+  ),
+  PACING_PER_HOUR: countField(0, 1_000_000, 300).describe('The same: messages within any hour; 0: no cap'),
+  PACING_PER_DAY: countField(0, 1_000_000, 2_000).describe(
+    'The same: messages within any 24 hours; 0: no cap',
+  ),
+  PACING_STRANGERS_PER_DAY: countField(0, 1_000_000, 200).describe(
+    'The same: messages within any 24 hours to people who never wrote to the session; 0: no cap of their own',
+  ),
+  PACING_RAMP_FIRST_DAY: countField(0, 1_000_000, 200).describe(
+    'The same: messages on the first day after a session was linked; 0: new sessions begin with PACING_PER_DAY',
+  ),
+  PACING_RAMP_MORE_PER_DAY: countField(1, 1_000_000, 200).describe(
+    'The same: so many more on each further day, up to PACING_PER_DAY',
+  ),
+  PAUSE_AFTER_UNACKNOWLEDGED: countField(0, 10_000, 5).describe(
+    'Messages in a row that WhatsApp does not acknowledge, after which a session is paused; 0: never',
+  ),
+  PAUSE_AFTER_NOT_ON_WHATSAPP: countField(0, 10_000, 10).describe(
+    'Recipients in a row that are not on WhatsApp, after which a session is paused; 0: never',
+  ),
+  PAUSE_SECONDS: countField(0, 2_592_000, 0).describe(
+    'How long such a pause lasts; 0: until somebody resumes the session',
+  ),
+
   MEDIA_MAX_IMAGE_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest image, in bytes'),
   MEDIA_MAX_VIDEO_BYTES: countField(1, 2 ** 31, 64 * MIB).describe('Largest video, in bytes'),
   MEDIA_MAX_AUDIO_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest audio or voice file, in bytes'),
   MEDIA_MAX_DOCUMENT_BYTES: countField(1, 2 ** 31, 100 * MIB).describe('Largest document, in bytes'),
+  MEDIA_UPLOAD_MEMORY_BYTES: countField(16 * MIB, 2 ** 34, 128 * MIB).describe(
+    'Memory that all uploads and fetches of files under way may hold together; others wait for their turn',
+  ),
+  MEDIA_DOWNLOAD_ATTEMPTS: countField(1, 50, 7).describe(
+    'How often a file that came in is tried before it is given up',
+  ),
+  MEDIA_RETRY_FIRST_SECONDS: countField(1, 3_600, 5).describe(
+    'Longest wait after the first failed download; six times as long after each further one, up to six hours',
+  ),
+  MESSAGE_RETENTION_DAYS: countField(0, 36_500, 0).describe(
+    'Days that ended messages are kept, unless their tenant has its own figure; 0 keeps them for ever',
+  ),
+  MEDIA_RETENTION_DAYS: countField(0, 36_500, 0).describe(
+    'Days that files are kept, unless their tenant has its own figure; 0 keeps them for ever',
+  ),
+  CLEAN_EVERY_MINUTES: countField(1, 1_440, 10).describe(
+    'How often what is no longer kept, and objects without a file, are removed',
+  ),
   ALLOW_PRIVATE_MEDIA_URLS: flagField.describe(
     'Lets media URLs point to private addresses; for tests and development only',
   ),

@@ -5,6 +5,7 @@ import {
   httpUrlField,
   isLoopback,
   logLevelField,
+  mediaStoreFields,
   portField,
   secretField,
 } from '#runtime';
@@ -45,11 +46,7 @@ export const sessionNodeConfigSchema = z
       .optional()
       .describe('Control URL of the simulator, for test sessions; without it they cannot start'),
 
-    S3_ENDPOINT: httpUrlField.describe('URL of the S3-compatible object store'),
-    S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket'),
-    S3_BUCKET: z.string().min(3).max(63).describe('Bucket that holds media'),
-    S3_ACCESS_KEY: z.string().min(1).describe('Access key of the object store'),
-    S3_SECRET_KEY: z.string().min(1).describe('Secret key of the object store'),
+    ...mediaStoreFields,
     MEDIA_MAX_BYTES: countField(1, 2 ** 31, 100 * MIB).describe(
       'Largest file that is sent or downloaded, in bytes',
     ),

@@ -22,6 +22,15 @@ export const logLevelField = z
   .default('info')
   .describe('Least severe level that is logged');
 
+/** Where media lies; the same for all processes that read or write it. */
+export const mediaStoreFields = {
+  S3_ENDPOINT: httpUrlField.describe('URL of the S3-compatible object store'),
+  S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket'),
+  S3_BUCKET: z.string().min(3).max(63).describe('Bucket that holds media'),
+  S3_ACCESS_KEY: z.string().min(1).describe('Access key of the object store'),
+  S3_SECRET_KEY: z.string().min(1).describe('Secret key of the object store'),
+};
+
 const PLACEHOLDER = /^(.)\1*$|change.?me|default|password|example|secret.?here/i;
 
 /** A random secret; short ones and what people leave in from an example are refused. */

@@ -1,4 +1,12 @@
-import { countField, flagField, httpUrlField, logLevelField, mediaStoreFields, portField, secretField } from '#runtime';
+import {
+  countField,
+  flagField,
+  httpUrlField,
+  logLevelField,
+  mediaStoreFields,
+  portField,
+  secretField,
+} from '#runtime';
 import { z } from 'zod';
 
 const MIB = 1024 * 1024;

@@ -8,6 +8,7 @@ export interface KeptSecrets {
   s3SecretKey: string;
   internalSecret: string;
   keyPepper: string;
+  encryptionKey: string;
   /** The key that `npm start` prints, once there is one. */
   testKey?: string;
 }
@@ -36,6 +37,7 @@ export async function loadSecrets(file: string): Promise<KeptSecrets> {
     s3SecretKey: random(),
     internalSecret: random(),
     keyPepper: random(),
+    encryptionKey: random(),
   };
   const secrets = { ...fresh, ...(await readSecrets(file)) };
   await saveSecrets(file, secrets);

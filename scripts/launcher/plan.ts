@@ -90,6 +90,7 @@ function apiSpec(input: PlanInput): PartSpec {
       DATABASE_URL: database.appUrl,
       DATABASE_OWNER_URL: database.ownerUrl,
       KEY_PEPPER: secrets.keyPepper,
+      ENCRYPTION_KEY: secrets.encryptionKey,
       // Requests and sends may take this long each; the launcher waits for 40 seconds.
       SHUTDOWN_TIMEOUT_SECONDS: '10',
     },

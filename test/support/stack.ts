@@ -26,6 +26,8 @@ export interface StackOptions {
   simulator?: Partial<SimulatorOptions>;
   /** No session-node is started: the caller plays it. */
   withoutNode?: boolean;
+  /** Folder of the built programs, when not `dist`. */
+  programs?: string;
 }
 
 /** The whole of wagate: real processes, a real database, a real object store, and the simulator as WhatsApp. */
@@ -42,9 +44,9 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-const API_PROGRAM = 'dist/apps/api/src/main.js';
-const CLI_PROGRAM = 'dist/apps/api/src/cli.js';
-const NODE_PROGRAM = 'dist/apps/session-node/src/main.js';
+const API_PROGRAM = 'apps/api/src/main.js';
+const CLI_PROGRAM = 'apps/api/src/cli.js';
+const NODE_PROGRAM = 'apps/session-node/src/main.js';
 const APP_PASSWORD = 'wagate_app_password_of_the_tests';
 
 function appUrl(ownerUrl: string): string {
@@ -85,6 +87,7 @@ function environments(
       DATABASE_URL: appUrl(ownerUrl),
       DATABASE_OWNER_URL: ownerUrl,
       KEY_PEPPER: randomBytes(32).toString('hex'),
+      ENCRYPTION_KEY: randomBytes(32).toString('hex'),
       ...options.apiEnv,
     },
     node: {
@@ -122,18 +125,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ...options.simulator,
   });
   const ports = { api: await freePort(), node: await freePort() };
+  const programs = options.programs ?? 'dist';
   const env = environments(options, ports, folder, database.url, { ...running, ...access }, simulator);
   const baseUrl = `http://127.0.0.1:${String(ports.api)}`;
   const api = new ChildPart({
     name: 'api',
-    program: API_PROGRAM,
+    program: join(programs, API_PROGRAM),
     env: env.api,
     healthUrl: `${baseUrl}/health/live`,
     logFile: join(folder, 'api.log'),
   });
   const node = new ChildPart({
     name: 'session-node',
-    program: NODE_PROGRAM,
+    program: join(programs, NODE_PROGRAM),
     env: env.node,
     healthUrl: `http://127.0.0.1:${String(ports.node)}/health/live`,
     logFile: join(folder, 'session-node.log'),
@@ -161,13 +165,20 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     baseUrl,
     folder,
     databaseUrl: database.url,
-    createTenant: (name, { admin = false } = {}) => createTenant(name, admin, env.api, baseUrl),
+    createTenant: (name, { admin = false } = {}) =>
+      createTenant(name, admin, env.api, baseUrl, join(programs, CLI_PROGRAM)),
     close,
   };
 }
 
-async function createTenant(name: string, admin: boolean, env: Record<string, string>, baseUrl: string) {
-  const args = [CLI_PROGRAM, 'tenant', 'create', '--name', name, '--mode', 'test', '--json'];
+async function createTenant(
+  name: string,
+  admin: boolean,
+  env: Record<string, string>,
+  baseUrl: string,
+  program: string,
+) {
+  const args = [program, 'tenant', 'create', '--name', name, '--mode', 'test', '--json'];
   const { stdout } = await promisify(execFile)(process.execPath, [...args, ...(admin ? ['--admin'] : [])], {
     env: { PATH: process.env.PATH ?? '', ...env },
     timeout: 60_000,

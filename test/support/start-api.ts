@@ -69,6 +69,7 @@ export async function startApi(
     S3_SECRET_KEY: 'wagate',
     INTERNAL_SECRET: randomBytes(32).toString('hex'),
     KEY_PEPPER: randomBytes(32).toString('hex'),
+    ENCRYPTION_KEY: randomBytes(32).toString('hex'),
     ...settings,
   });
   const logged: Record<string, unknown>[] = [];

@@ -46,6 +46,9 @@ export const apiConfigSchema = z.object({
     .optional()
     .describe('Control URL of the simulator, when test sessions are offered'),
   INTERNAL_SECRET: secretField.describe('Secret shared with the session-nodes, at least 32 random bytes'),
+  ENCRYPTION_KEY: secretField.describe(
+    'Key under which stored secrets (of webhooks) are encrypted, at least 32 random bytes; with another one they are lost',
+  ),
   KEY_PEPPER: secretField.describe(
     'Key under which API keys are hashed, at least 32 random bytes; changing it invalidates every API key',
   ),
@@ -101,6 +104,8 @@ export const apiConfigSchema = z.object({
   PAUSE_SECONDS: countField(0, 2_592_000, 0).describe(
     'How long such a pause lasts; 0: until somebody resumes the session',
   ),
+
+  EVENT_RETENTION_DAYS: countField(1, 3_650, 30).describe('How long tenants can read an event'),
 
   MEDIA_MAX_IMAGE_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest image, in bytes'),
   MEDIA_MAX_VIDEO_BYTES: countField(1, 2 ** 31, 64 * MIB).describe('Largest video, in bytes'),

@@ -16,6 +16,7 @@ export async function renderOpenApi(): Promise<string> {
     S3_SECRET_KEY: 'none',
     INTERNAL_SECRET: randomBytes(32).toString('hex'),
     KEY_PEPPER: randomBytes(32).toString('hex'),
+    ENCRYPTION_KEY: randomBytes(32).toString('hex'),
   });
   const app = await createApp(config, createLogger('openapi', 'silent'), { preview: true });
   return `${JSON.stringify(buildOpenApi(app), null, 2)}\n`;

@@ -31,6 +31,7 @@ beforeAll(async () => {
     S3_SECRET_KEY: 'wagate',
     INTERNAL_SECRET: randomBytes(32).toString('hex'),
     KEY_PEPPER: randomBytes(32).toString('hex'),
+    ENCRYPTION_KEY: randomBytes(32).toString('hex'),
   };
 });
 

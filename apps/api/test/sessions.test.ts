@@ -41,6 +41,9 @@ describe('creating a session', () => {
       provenAt: null,
       me: null,
       dailyMessageLimit: 100,
+      pacing: null,
+      typing: false,
+      paused: null,
       createdAt: expect.any(String) as string,
       updatedAt: expect.any(String) as string,
     });

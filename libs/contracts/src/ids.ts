@@ -17,6 +17,7 @@ export const ID_PREFIXES = [
   'dlv',
   'att',
   'nod',
+  'opt',
 ] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`;

@@ -4,6 +4,7 @@ export * from './ids.js';
 export * from './message.js';
 export * from './node-facts.js';
 export * from './node-protocol.js';
+export * from './pacing.js';
 export * from './session.js';
 export * from './signature.js';
 export * from './whatsapp-id.js';

@@ -1,21 +1,28 @@
 import { Injectable } from '@nestjs/common';
-import type { SessionMode } from '#contracts';
+import { compactPacing, type Pacing, type SessionMode } from '#contracts';
 import { Database, isUniqueViolation, type Query } from '#database';
 import { AppError, newId } from '#kernel';
 import { SESSION_COLUMNS, type StoredSession } from '../nodes/index.js';
 import { canNameSession } from './session-reference.js';
+import { QUEUE_CHANNEL } from './session-reports.js';
 
 export interface NewSession {
   /** Left out: one is made from the id. */
   name?: string | undefined;
   mode: SessionMode;
   dailyMessageLimit?: number | null | undefined;
+  /** null: the operator's default. */
+  pacing?: Pacing | null | undefined;
+  typing?: boolean | undefined;
 }
 
 export interface SessionChange {
   name?: string | undefined;
   /** null: the tenant's default for sessions. */
   dailyMessageLimit?: number | null | undefined;
+  /** null: the operator's default. */
+  pacing?: Pacing | null | undefined;
+  typing?: boolean | undefined;
 }
 
 /** Which sessions a key may see; `ids` null: all. */
@@ -69,9 +76,17 @@ export class SessionRepository {
     const id = newId('ses');
     const name = session.name ?? `session-${id.slice(-8)}`;
     const rows = await query<StoredSession>(
-      `INSERT INTO sessions (tenant_id, id, name, mode, action, daily_message_limit)
-       VALUES ($1, $2, $3, $4, 'start', $5) RETURNING ${SESSION_COLUMNS}`,
-      [tenantId, id, name, session.mode, session.dailyMessageLimit ?? null],
+      `INSERT INTO sessions (tenant_id, id, name, mode, action, daily_message_limit, pacing, typing)
+       VALUES ($1, $2, $3, $4, 'start', $5, $6, $7) RETURNING ${SESSION_COLUMNS}`,
+      [
+        tenantId,
+        id,
+        name,
+        session.mode,
+        session.dailyMessageLimit ?? null,
+        storedPacing(session.pacing),
+        session.typing ?? false,
+      ],
     ).catch(nameTaken);
     return only(rows);
   }
@@ -82,7 +97,8 @@ export class SessionRepository {
       .tenantSql(tenantId, async (query) => {
         const rows = await query<StoredSession>(
           `UPDATE sessions SET name = coalesce($3, name), updated_at = now(),
-             daily_message_limit = CASE WHEN $5 THEN $4 ELSE daily_message_limit END
+             daily_message_limit = CASE WHEN $5 THEN $4 ELSE daily_message_limit END,
+             pacing = CASE WHEN $7 THEN $6 ELSE pacing END, typing = coalesce($8, typing)
            WHERE tenant_id = $1 AND id = $2 AND desired <> 'deleted' RETURNING ${SESSION_COLUMNS}`,
           [
             tenantId,
@@ -90,8 +106,13 @@ export class SessionRepository {
             change.name ?? null,
             change.dailyMessageLimit ?? null,
             change.dailyMessageLimit !== undefined,
+            storedPacing(change.pacing),
+            change.pacing !== undefined,
+            change.typing ?? null,
           ],
         );
+        // What waits by the policy of before may leave earlier now.
+        if (change.pacing !== undefined) await query('SELECT pg_notify($1, $2)', [QUEUE_CHANNEL, id]);
         return only(rows);
       })
       .catch(nameTaken);
@@ -140,6 +161,10 @@ async function assertRoom(query: Query, tenantId: string): Promise<void> {
     'session_limit_reached',
     `this tenant may have ${maximum} sessions and has ${count}; delete one first`,
   );
+}
+
+function storedPacing(pacing: Pacing | null | undefined): object | null {
+  return pacing ? compactPacing(pacing) : null;
 }
 
 function nameTaken(error: unknown): never {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import {
+  pacingSchema,
+  pauseReasonSchema,
   REASON_TEXT,
   sessionActionSchema,
   sessionIdSchema,
@@ -36,6 +38,16 @@ export const sessionSchema = z
     provenAt: z.iso.datetime().nullable().describe('When `connected` was last proven'),
     me: personSchema.nullable().describe('Who is linked; null when nobody is'),
     dailyMessageLimit: z.int().nullable().describe('Messages per UTC day; null: the default of the tenant'),
+    pacing: pacingSchema.nullable().describe('Its own pacing policy; null: the default of the operator'),
+    typing: z.boolean().describe('Shows "typing" for a moment before each message'),
+    paused: z
+      .object({
+        since: z.iso.datetime(),
+        reason: pauseReasonSchema,
+        until: z.iso.datetime().nullable().describe('When it ends by itself; null: when somebody resumes it'),
+      })
+      .nullable()
+      .describe('Set while the queue of the session is paused: its messages stay queued'),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -58,6 +70,9 @@ export function viewOf(session: StoredSession): SessionView {
     provenAt: session.provenAt?.toISOString() ?? null,
     me: meOf(session),
     dailyMessageLimit: session.dailyMessageLimit,
+    pacing: session.pacing && pacingSchema.parse(session.pacing),
+    typing: session.typing,
+    paused: pausedOf(session),
     createdAt: session.createdAt.toISOString(),
     updatedAt: session.updatedAt.toISOString(),
   };
@@ -89,6 +104,12 @@ function meOf(session: StoredSession): SessionView['me'] {
   return { id: session.waId, phone: session.phone, lid: session.lid, name: session.profileName };
 }
 
+function pausedOf({ pausedAt, pauseReason, pausedUntil }: StoredSession): SessionView['paused'] {
+  if (pausedAt === null || pauseReason === null) return null;
+  const until = pausedUntil === null ? null : pausedUntil.toISOString();
+  return { since: pausedAt.toISOString(), reason: pauseReason, until };
+}
+
 /** For the OpenAPI document. */
 export const SESSION_EXAMPLE: SessionView = {
   id: 'ses_01kb6x2vb8c7j0m4qf5t9wz3ye',
@@ -104,6 +125,9 @@ export const SESSION_EXAMPLE: SessionView = {
   provenAt: '2026-01-01T09:41:15.000Z',
   me: { id: '4915112345678@c.us', phone: '4915112345678', lid: '83746582910374@lid', name: 'Example Ltd' },
   dailyMessageLimit: null,
+  pacing: null,
+  typing: false,
+  paused: null,
   createdAt: '2026-01-01T08:59:31.000Z',
   updatedAt: '2026-01-01T09:00:04.000Z',
 };

@@ -1,6 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { NODE_COMMANDS, qrSchema, sessionModeSchema, sessionNameSchema } from '#contracts';
+import { NODE_COMMANDS, pacingSchema, qrSchema, sessionModeSchema, sessionNameSchema } from '#contracts';
 import { pageQuerySchema, pageSchema } from '../http/index.js';
 import { phoneSchema } from '../phones/index.js';
 import { sessionReferenceSchema } from './session-reference.js';
@@ -19,6 +19,11 @@ const limitSchema = z
   .nullable()
   .describe('Messages per UTC day; null: the default of the tenant');
 
+const pacingField = pacingSchema
+  .nullable()
+  .describe('How fast it hands messages over; `{}`: as fast as it can; null: the default of the operator');
+const typingField = z.boolean().describe('Shows "typing" for a moment before each message');
+
 export class SessionDto extends createZodDto(sessionSchema) {}
 export class SessionPageDto extends createZodDto(pageSchema(sessionSchema).meta({ id: 'SessionPage' })) {}
 export class ListSessionsQuery extends createZodDto(pageQuerySchema) {}
@@ -31,6 +36,8 @@ export class CreateSessionDto extends createZodDto(
       name: nameSchema.optional().describe('Tenant-unique; one is made up when it is left out'),
       mode: sessionModeSchema.optional().describe('The mode of the key when it is left out'),
       dailyMessageLimit: limitSchema.optional(),
+      pacing: pacingField.optional(),
+      typing: typingField.optional(),
     })
     .prefault({})
     .meta({ id: 'CreateSession', example: { name: 'support' } }),
@@ -38,7 +45,12 @@ export class CreateSessionDto extends createZodDto(
 
 export class ChangeSessionDto extends createZodDto(
   z
-    .strictObject({ name: nameSchema.optional(), dailyMessageLimit: limitSchema.optional() })
+    .strictObject({
+      name: nameSchema.optional(),
+      dailyMessageLimit: limitSchema.optional(),
+      pacing: pacingField.optional(),
+      typing: typingField.optional(),
+    })
     .refine((change) => Object.keys(change).length > 0, 'must change something')
     .meta({ id: 'ChangeSession', example: { dailyMessageLimit: 500 } }),
 ) {}

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { SessionAction, SessionMode, SessionReason, SessionState } from '#contracts';
+import type { PauseReason, SessionAction, SessionMode, SessionReason, SessionState } from '#contracts';
 
 /** A row of `sessions`: one WhatsApp Web login of a tenant. */
 @Entity('sessions')
@@ -67,6 +67,25 @@ export class SessionRow {
   /** Messages accepted per UTC day; null: the tenant's default for sessions. */
   @Column('integer', { name: 'daily_message_limit', nullable: true })
   dailyMessageLimit!: number | null;
+
+  /** Its own pacing policy, without what limits nothing; null: the operator's default. */
+  @Column('jsonb', { nullable: true })
+  pacing!: object | null;
+
+  /** Shows "typing" before each hand-over, unless a message says otherwise. */
+  @Column('boolean')
+  typing!: boolean;
+
+  /** Set while its queue is paused. */
+  @Column('timestamptz', { name: 'paused_at', nullable: true })
+  pausedAt!: Date | null;
+
+  /** When the pause ends by itself; null: it does not. */
+  @Column('timestamptz', { name: 'paused_until', nullable: true })
+  pausedUntil!: Date | null;
+
+  @Column('text', { name: 'pause_reason', nullable: true })
+  pauseReason!: PauseReason | null;
 
   /** `since` of the newest report that was applied, by the node's clock. */
   @Column('timestamptz', { name: 'reported_since', nullable: true })

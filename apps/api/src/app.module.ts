@@ -10,6 +10,7 @@ import { AuthModule } from './auth/index.js';
 import { ChatsModule } from './chats/index.js';
 import { API_CONFIG, type ApiConfig } from './config.js';
 import { ContactsModule } from './contacts/index.js';
+import { EventFeedModule } from './event-feed/index.js';
 import { EventsModule } from './events/index.js';
 import { HealthModule } from './health/index.js';
 import { LOGGER } from './http/index.js';
@@ -42,6 +43,7 @@ const FEATURES = [
   ContactsModule,
   MediaModule,
   MessagesModule,
+  EventFeedModule,
 ];
 
 /** What every feature gets injected without asking for it: the config, the logger, the clock, the database. */

@@ -1,0 +1,29 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
+import { Operation } from '../http/index.js';
+import { EVENT_PAGE_EXAMPLE, EventPageDto, EventQueryDto, type EventPage } from './event-feed.dto.js';
+import { EventFeedService } from './event-feed.service.js';
+
+const DESCRIPTION = `Everything that happened, oldest first, each event once. \`seq\` rises by one from event to event of the tenant, and an event is never put before one that was already given: ask again and again with \`after\` = \`lastSeq\` of the answer before, and nothing is missed.
+
+A key sees the events of the sessions it may use, and a filter leaves some out, so the numbers of one answer may have gaps; \`data\` may be empty and \`nextCursor\` set. With \`wait\` the answer comes as soon as there is something new. \`after\` beyond the newest event gives an empty list. Events are kept for 30 days unless the operator decides otherwise.`;
+
+@ApiTags('Events')
+@Controller('events')
+export class EventFeedController {
+  constructor(private readonly feed: EventFeedService) {}
+
+  @Get()
+  @Scopes('messages:read')
+  @Operation({
+    summary: 'List events',
+    description: DESCRIPTION,
+    idempotent: 'safe',
+    answer: { status: 200, type: EventPageDto, example: EVENT_PAGE_EXAMPLE },
+    problems: ['not_found', 'session_not_allowed', 'wrong_key_mode'],
+  })
+  list(@CurrentKey() auth: AuthContext, @Query() query: EventQueryDto): Promise<EventPage> {
+    return this.feed.list(auth, query);
+  }
+}

@@ -1,0 +1,111 @@
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import type { EventEnvelope } from '#contracts';
+import { Database } from '#database';
+import type { AuthContext } from '../auth/index.js';
+import { EVENTS_CHANNEL } from '../events/index.js';
+import { SessionLookup } from '../sessions/index.js';
+import type { EventPage, EventQuery } from './event-feed.dto.js';
+import { EventRepository, type EventFilter, type EventSlice, type StoredEvent } from './event-repository.js';
+
+/** A notification that was missed delays an answer by this at most. */
+const LOOK_EVERY_MS = 5_000;
+
+/** Gives a tenant its events, and waits for new ones. */
+@Injectable()
+export class EventFeedService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly waiting = new Map<string, Set<() => void>>();
+  private stopListening: (() => Promise<void>) | undefined;
+  private isClosing = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly events: EventRepository,
+    private readonly sessions: SessionLookup,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.stopListening = await this.database.listen(EVENTS_CHANNEL, (tenantId) => this.tell(tenantId));
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isClosing = true;
+    this.tell(null);
+    await this.stopListening?.();
+  }
+
+  /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed` */
+  async list(auth: AuthContext, query: EventQuery): Promise<EventPage> {
+    const session =
+      query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
+    const filter = { type: query.type, sessionId: session?.id };
+    const { limit, after = 0, wait = 0 } = query;
+    const { events, lastSeq, hasMore } = await this.read(auth, filter, {
+      limit,
+      after,
+      waitMs: wait * 1_000,
+    });
+    return { data: events.map(toEnvelope), nextCursor: hasMore ? String(lastSeq) : null, lastSeq };
+  }
+
+  private async read(
+    auth: AuthContext,
+    filter: EventFilter,
+    { limit, after, waitMs }: { limit: number; after: number; waitMs: number },
+  ): Promise<EventSlice> {
+    const until = performance.now() + waitMs;
+    for (let from = after; ;) {
+      const news = this.nextNews(auth.tenantId, Math.min(until - performance.now(), LOOK_EVERY_MS));
+      const slice = await this.events.list(auth, filter, { after: from, limit }).catch((error: unknown) => {
+        news.cancel();
+        throw error;
+      });
+      from = slice.lastSeq;
+      const isOver = performance.now() >= until || this.isClosing;
+      if (slice.events.length > 0 || isOver) {
+        news.cancel();
+        return slice;
+      }
+      // What follows at once is of no interest to this filter so far: it is looked through without waiting.
+      if (slice.hasMore) news.cancel();
+      else await news.happened;
+    }
+  }
+
+  private nextNews(tenantId: string, withinMs: number): { happened: Promise<void>; cancel: () => void } {
+    let cancel = () => {};
+    const happened = new Promise<void>((resolve) => {
+      const waiting = this.waiting.get(tenantId) ?? new Set();
+      const end = () => {
+        clearTimeout(timer);
+        waiting.delete(end);
+        if (waiting.size === 0) this.waiting.delete(tenantId);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.max(withinMs, 0));
+      waiting.add(end);
+      this.waiting.set(tenantId, waiting);
+      cancel = end;
+    });
+    return { happened, cancel };
+  }
+
+  /** @param tenantId null: of any tenant there may be something new */
+  private tell(tenantId: string | null): void {
+    const sets = tenantId === null ? [...this.waiting.values()] : [this.waiting.get(tenantId) ?? []];
+    for (const set of sets) for (const end of [...set]) end();
+  }
+}
+
+function toEnvelope(event: StoredEvent): EventEnvelope {
+  const { id, seq, type, createdAt, tenantId, sessionId, sessionName, data } = event;
+  return {
+    id,
+    seq,
+    type,
+    apiVersion: '1',
+    createdAt: createdAt.toISOString(),
+    tenantId,
+    session: sessionId !== null && sessionName !== null ? { id: sessionId, name: sessionName } : null,
+    data,
+  };
+}

@@ -309,8 +309,14 @@ const MUTANTS: Mutant[] = [
     names: 'evt_a5',
     apply: (history) =>
       history.events
-        ?.filter(({ tenantId, seq }) => tenantId === 'tnt_a' && seq >= 5)
-        .forEach((event) => void (event.seq += 1)),
+        ?.filter(({ tenantId, seq }) => tenantId === 'tnt_a' && (seq ?? 0) >= 5)
+        .forEach((event) => void (event.seq = (event.seq ?? 0) + 1)),
+  },
+  {
+    bug: 'an event never gets a number',
+    caughtBy: 'I10',
+    names: 'evt_a6',
+    apply: (history) => void (get(history.events, 'evt_a6').seq = null),
   },
   {
     bug: 'two events have one number',

@@ -29,8 +29,6 @@ export interface HistorySettings {
   unknownBlockMs: number;
   /** Longest way from the look at a message's expiry to its hand-over. */
   handOverSlackMs: number;
-  /** Whether acks stayed as the network gave them: a run that shuffles them by hand cannot compare levels. */
-  acksAreNatural: boolean;
 }
 
 export interface SessionRecord {
@@ -121,7 +119,8 @@ export interface MediaRecord {
 export interface EventRecord {
   tenantId: string;
   id: string;
-  seq: number;
+  /** null: not numbered. */
+  seq: number | null;
   type: string;
   sessionId: string | null;
   messageId: string | null;

@@ -168,7 +168,6 @@ class HistoryMaker {
         endedAt: new Date(this.now).toISOString(),
         unknownBlockMs: 60_000,
         handOverSlackMs: 10_000,
-        acksAreNatural: true,
       },
       sessions: [
         { tenantId: 'tnt_a', id: 'ses_a', phone: phoneOf('a') },
@@ -179,7 +178,7 @@ class HistoryMaker {
       attempts: this.attempts,
       media: this.media,
       events: this.events,
-      readEvents: this.events.map(({ tenantId, id, seq, type }) => ({ tenantId, id, seq, type })),
+      readEvents: this.events.map(({ tenantId, id, seq, type }) => ({ tenantId, id, seq: seq ?? 0, type })),
       handOvers: this.handOvers,
       pushed: this.pushed,
       objects: this.media.map(({ id, sha256 }) => ({ mediaId: id, sha256: sha256 ?? '' })),

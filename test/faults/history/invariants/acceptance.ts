@@ -21,13 +21,18 @@ export function checkAcceptance(index: HistoryIndex, report: Report): void {
 function checkRefused(index: HistoryIndex, report: Report): void {
   const open = new Set<string>();
   for (const { kind, status, sent } of index.history.client) {
-    if (kind === 'send' && sent && (status === null || status < 400)) open.add(sent.ref);
+    if (kind === 'send' && sent && !isRefusal(status)) open.add(sent.ref);
   }
   for (const message of index.outbound()) {
     const ref = message.clientRef ?? '';
     if (!index.sentByRef.has(ref)) report(message.id, 'nobody asked for it', { message });
     else if (!open.has(ref)) report(message.id, 'is there although its request was refused', { message });
   }
+}
+
+/** 503 promises that nothing was accepted; any other failure of ours promises nothing. */
+function isRefusal(status: number | null): boolean {
+  return status !== null && ((status >= 400 && status < 500) || status === 503);
 }
 
 /** An accepted message that is asked for is never "not found". */

@@ -28,7 +28,11 @@ export function checkEventLog(index: HistoryIndex, report: Report): void {
 /** I10: a tenant's events are numbered 1, 2, 3 … */
 export function checkEventNumbers(index: HistoryIndex, report: Report): void {
   for (const [tenantId, events] of groupBy(index.history.events ?? [], (event) => event.tenantId)) {
-    const sorted = [...events].sort((a, b) => a.seq - b.seq);
+    const unnumbered = events.filter(({ seq }) => seq === null);
+    for (const event of unnumbered) report(event.id, 'never got a number', { event });
+    const sorted = events
+      .flatMap((event) => (event.seq === null ? [] : [{ ...event, seq: event.seq }]))
+      .sort((a, b) => a.seq - b.seq);
     for (const [place, event] of sorted.entries()) {
       const expected = (sorted[place - 1]?.seq ?? 0) + 1;
       if (event.seq === expected) continue;

@@ -62,7 +62,7 @@ function checkSights(id: string, seen: Sight[], report: Report): void {
 function checkEvents(events: readonly EventRecord[], report: Report): void {
   const told = events.filter(({ type, messageId }) => type in STATUS_OF_EVENT && messageId !== null);
   for (const [id, ofMessage] of groupBy(told, ({ messageId }) => messageId ?? '')) {
-    ofMessage.sort((a, b) => a.seq - b.seq);
+    ofMessage.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity));
     for (const [place, event] of ofMessage.entries()) {
       const before = ofMessage[place - 1];
       if (!before) continue;

@@ -13,7 +13,7 @@ export function checkTruth(index: HistoryIndex, report: Report): void {
     if (LEFT.has(message.status)) {
       if (handOvers.length === 0) {
         report(message.id, `is ${message.status} and WhatsApp does not have it`, { message });
-      } else if (index.history.settings.acksAreNatural && acks < (ACK_OF_STATUS[message.status] ?? 0)) {
+      } else if (acks < (ACK_OF_STATUS[message.status] ?? 0)) {
         report(message.id, `is ${message.status}, and WhatsApp said less`, { message, handOvers });
       }
     } else if (acks >= 1 && !NEVER_LEFT.has(message.status)) {

@@ -1,8 +1,8 @@
 export { MediaDownload } from './media-download.js';
 export { MediaIntake } from './media-intake.js';
-export { MediaJobRepository } from './media-job-repository.js';
 export { MediaJobWorker } from './media-job-worker.js';
 export { kindOfMimeType, MEDIA_KINDS, type MediaKind } from './media-kind.js';
+export { MediaRedownload } from './media-redownload.js';
 export { MediaRepository } from './media-repository.js';
 export { MediaModule } from './media.module.js';
 export { readForm, type FormFile } from './multipart-form.js';

@@ -1,36 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
-import type { MediaState } from './stored-media.js';
-
-/** A file that waits in WhatsApp, claimed by this process for a while. */
-export interface MediaJob {
-  tenantId: string;
-  id: string;
-  sessionId: string;
-  epoch: number;
-  nodeName: string;
-  nodeUrl: string;
-  waKey: string;
-  objectKey: string;
-  mimeType: string;
-  filename: string | null;
-  /** Attempts before this one. */
-  attempts: number;
-}
-
-export interface JobEnd {
-  state: MediaState;
-  /** Counts as an attempt. */
-  counts: boolean;
-  /** For `pending`: when to try next. */
-  waitMs: number;
-  error: string | null;
-  file?: { size: number; sha256: string; mimeType: string; filename: string | null };
-}
+import { ApiProcess } from '../api-process.js';
+import { EventLog } from '../events/index.js';
+import { eventsOf, type JobEnd, type MediaJob } from './media-job.js';
+import { CLAIM_SECONDS } from './media-schedule.js';
 
 const MOST_PER_NODE = 4;
-/** Longer than the longest download: after that the process that claimed it is taken to be gone. */
-export const CLAIM_SECONDS = 900;
+
+/**
+ * Frees what nobody is at: claims of processes that are gone, known by their having no connection left, and of this
+ * one ($1) beyond the files it knows of ($2). What carries no name was claimed by an earlier version, and runs out.
+ */
+const FREE_ORPHANS = {
+  name: 'media_jobs_free',
+  text: `UPDATE media SET claimed_until = NULL, claimed_by = NULL
+    WHERE state = 'pending' AND claimed_until IS NOT NULL AND CASE WHEN claimed_by = $1 THEN id <> ALL ($2::text[])
+      ELSE claimed_by <> ALL (
+        SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%') END`,
+};
+
+const RELEASE = {
+  name: 'media_jobs_release',
+  text: `UPDATE media SET claimed_until = NULL, claimed_by = NULL
+    WHERE state = 'pending' AND claimed_until IS NOT NULL AND claimed_by = $1 RETURNING id`,
+};
 
 /** One per session and a few per node, the oldest first; only of sessions that are connected. */
 const CLAIM = {
@@ -55,21 +48,24 @@ const CLAIM = {
       JOIN media d ON d.tenant_id = p.tenant_id AND d.id = p.id
       WHERE p.place + p.running <= ${String(MOST_PER_NODE)} FOR UPDATE OF d SKIP LOCKED
     )
-    UPDATE media d SET claimed_until = now() + make_interval(secs => ${String(CLAIM_SECONDS)})
+    UPDATE media d SET claimed_by = $1, claimed_until = now() + make_interval(secs => ${String(CLAIM_SECONDS)})
     FROM chosen c WHERE d.tenant_id = c.tenant_id AND d.id = c.id AND d.state = 'pending'
       AND (d.claimed_until IS NULL OR d.claimed_until < now())
     RETURNING d.tenant_id AS "tenantId", d.id, d.session_id AS "sessionId", c.epoch, c.node_name AS "nodeName",
       c.url AS "nodeUrl", d.wa_key AS "waKey", d.object_key AS "objectKey", d.mime_type AS "mimeType", d.filename,
-      d.attempts`,
+      d.size::float8 AS size, d.sha256, d.attempts`,
 };
 
+/** Only while it is ours: what another process has taken over meanwhile, that one ends. */
 const END = {
   name: 'media_job_end',
-  text: `UPDATE media SET state = $3, error = $4, claimed_until = NULL, attempts = attempts + $5,
+  text: `UPDATE media d SET state = $3, error = $4, claimed_until = NULL, claimed_by = NULL, attempts = attempts + $5,
       next_attempt_at = CASE WHEN $3 = 'pending' THEN now() + make_interval(secs => $6 / 1000.0) END,
       size = coalesce($7, size), sha256 = coalesce($8, sha256), mime_type = coalesce($9, mime_type),
       filename = coalesce($10, filename), stored_at = CASE WHEN $3 = 'stored' THEN now() ELSE stored_at END
-    WHERE tenant_id = $1 AND id = $2`,
+    WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND claimed_by = $11
+    RETURNING (SELECT m.id FROM messages m WHERE m.tenant_id = d.tenant_id AND m.media_id = d.id
+      ORDER BY m.id LIMIT 1) AS "messageId"`,
 };
 
 const COUNT_BYTES = {
@@ -83,16 +79,27 @@ const COUNT_BYTES = {
 /** The queue of files that wait in WhatsApp, of all tenants. */
 @Injectable()
 export class MediaJobRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly self: ApiProcess,
+    private readonly events: EventLog,
+  ) {}
 
+  /** Takes what is due. */
   claim(): Promise<MediaJob[]> {
-    return this.database.workerSql((query) => query<MediaJob & object>(CLAIM));
+    return this.database.workerSql((query) => query<MediaJob & object>(CLAIM, [this.self.name]));
   }
 
-  async end(job: MediaJob, end: JobEnd): Promise<void> {
+  /** Makes due again what a process had taken that is gone, or this one beside the files named. */
+  async freeOrphans(own: string[]): Promise<void> {
+    await this.database.workerSql((query) => query(FREE_ORPHANS, [this.self.name, own]));
+  }
+
+  /** Writes what came of a job, with what is told of it. False: it is no longer this process's. */
+  async end(job: MediaJob, end: JobEnd): Promise<boolean> {
     const { file } = end;
-    await this.database.workerSql(async (query) => {
-      await query(END, [
+    return this.database.workerSql(async (query) => {
+      const [ended] = await query<{ messageId: string | null }>(END, [
         job.tenantId,
         job.id,
         end.state,
@@ -103,20 +110,18 @@ export class MediaJobRepository {
         file?.sha256 ?? null,
         file?.mimeType ?? null,
         file?.filename ?? null,
+        this.self.name,
       ]);
+      if (!ended) return false;
       if (file) await query(COUNT_BYTES, [job.tenantId, job.sessionId, file.size]);
+      await this.events.append(query, eventsOf(job, end, ended.messageId));
+      return true;
     });
   }
 
-  /** Puts a file that was given up, or expired, back into the queue. False: it is stored, or waits already. */
-  async again(tenantId: string, id: string): Promise<boolean> {
-    const rows = await this.database.tenantSql(tenantId, (query) =>
-      query(
-        `UPDATE media SET state = 'pending', attempts = 0, error = NULL, claimed_until = NULL, next_attempt_at = now()
-         WHERE tenant_id = $1 AND id = $2 AND source = 'inbound' AND state IN ('failed', 'expired') RETURNING id`,
-        [tenantId, id],
-      ),
-    );
-    return rows.length > 0;
+  /** Gives back all that this process has claimed; resolves with how many files that are. */
+  async release(): Promise<number> {
+    const rows = await this.database.workerSql((query) => query(RELEASE, [this.self.name]));
+    return rows.length;
   }
 }

@@ -5,32 +5,36 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { Logger } from 'pino';
-import type { NodeResponse } from '#contracts';
-import { isAppError } from '#kernel';
+import { isAppError, withDeadline } from '#kernel';
+import { MediaStore } from '#media-store';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { LOGGER } from '../http/index.js';
 import { NodeClient } from '../nodes/index.js';
-import { CLAIM_SECONDS, MediaJobRepository, type JobEnd, type MediaJob } from './media-job-repository.js';
+import { endOf, type JobAnswer, type MediaJob } from './media-job.js';
+import { MediaJobRepository } from './media-job-repository.js';
 import { kindOfMimeType, largestOf } from './media-kind.js';
+import { downloadTimeoutMs } from './media-schedule.js';
 
 const POLL_EVERY_MS = 1_000;
-/** Below the time a claim lasts. */
-const DOWNLOAD_TIMEOUT_MS = (CLAIM_SECONDS - 60) * 1_000;
-/** After the first, second … failed attempt; then it is given up. */
-const RETRY_WAITS_MS = [5_000, 30_000, 5 * 60_000, 3_600_000, 6 * 3_600_000];
-const HELD_WAIT_MS = 15_000;
+const FREE_EVERY_MS = 2_000;
+/** How long downloads under way may still end at shutdown; the others are given back, and fetched again. */
+const LEAVE_TIMEOUT_MS = 5_000;
 
 /** Brings files that came in from WhatsApp into the store, by the session's node; as long as it takes. */
 @Injectable()
 export class MediaJobWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<void> | undefined;
-  private readonly jobs = new Set<Promise<void>>();
+  /** By the file's id. */
+  private readonly jobs = new Map<string, Promise<void>>();
+  private freedAt = -Infinity;
+  private isWoken = false;
   private stopped = false;
 
   constructor(
     private readonly repository: MediaJobRepository,
     private readonly nodes: NodeClient,
+    private readonly store: MediaStore,
     @Inject(API_CONFIG) private readonly config: ApiConfig,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -41,35 +45,51 @@ export class MediaJobWorker implements OnApplicationBootstrap, BeforeApplication
 
   /** There is something new to fetch. */
   wake(): void {
+    this.isWoken = true;
     if (!this.round) this.schedule(0);
   }
 
-  /** Downloads under way are left to the node; their claims run out. */
+  /** What is nearly done may end; the rest is given back at once, for whoever lives. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
     await this.round;
+    const ending = Promise.all(this.jobs.values());
+    await withDeadline(ending, LEAVE_TIMEOUT_MS, 'ending downloads').catch(() =>
+      this.logger.info({ count: this.jobs.size }, 'downloads under way are given back'),
+    );
+    await this.repository.release().catch((error: unknown) => {
+      this.logger.warn(
+        { err: error },
+        'downloads could not be given back; others take them when we are gone',
+      );
+    });
   }
 
   private schedule(waitMs: number): void {
     if (this.stopped) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
+      this.isWoken = false;
       this.round ??= this.start().finally(() => {
         this.round = undefined;
-        this.schedule(POLL_EVERY_MS);
+        this.schedule(this.isWoken ? 0 : POLL_EVERY_MS);
       });
     }, waitMs);
   }
 
   private async start(): Promise<void> {
     try {
+      if (performance.now() - this.freedAt > FREE_EVERY_MS) {
+        await this.repository.freeOrphans([...this.jobs.keys()]);
+        this.freedAt = performance.now();
+      }
       for (const job of await this.repository.claim()) {
         const running = this.run(job).finally(() => {
-          this.jobs.delete(running);
+          this.jobs.delete(job.id);
           this.wake();
         });
-        this.jobs.add(running);
+        this.jobs.set(job.id, running);
       }
     } catch (error) {
       this.logger.error({ err: error }, 'files that wait in WhatsApp could not be claimed');
@@ -78,22 +98,30 @@ export class MediaJobWorker implements OnApplicationBootstrap, BeforeApplication
 
   private async run(job: MediaJob): Promise<void> {
     try {
-      await this.repository.end(job, endOf(job, await this.download(job)));
+      const answer = await this.download(job);
+      const end = endOf(job, answer, {
+        mostAttempts: this.config.MEDIA_DOWNLOAD_ATTEMPTS,
+        firstWaitMs: this.config.MEDIA_RETRY_FIRST_SECONDS * 1_000,
+      });
+      const isOurs = await this.repository.end(job, end);
+      // Bytes that are not those of the message; a retry would overwrite them.
+      if (isOurs && end.state === 'failed' && end.error === 'hash_mismatch') await this.drop(job);
     } catch (error) {
       this.logger.error(
         { err: error, mediaId: job.id },
-        'the end of a download was not written; its claim runs out',
+        'the end of a download was not written; it is fetched again',
       );
     }
   }
 
-  private async download(job: MediaJob): Promise<NodeResponse<'media.download'> | 'held'> {
+  private async download(job: MediaJob): Promise<JobAnswer> {
     const { tenantId, sessionId, epoch, waKey, objectKey } = job;
     const maxBytes = largestOf(kindOfMimeType(job.mimeType), this.config);
+    if ((job.size ?? 0) > maxBytes) return { outcome: 'failed', retry: false, reason: 'too_large' };
     const request = { tenantId, sessionId, epoch, waKey, objectKey, maxBytes };
     try {
       return await this.nodes.call({ url: job.nodeUrl }, 'media.download', request, {
-        timeoutMs: DOWNLOAD_TIMEOUT_MS,
+        timeoutMs: downloadTimeoutMs(job.size ?? maxBytes),
       });
     } catch (error) {
       this.logger.warn({ err: error, mediaId: job.id, sessionId }, 'a download failed');
@@ -101,24 +129,11 @@ export class MediaJobWorker implements OnApplicationBootstrap, BeforeApplication
       return isHeld ? 'held' : { outcome: 'failed', retry: true, reason: 'download_failed' };
     }
   }
-}
 
-function endOf(job: MediaJob, answer: NodeResponse<'media.download'> | 'held'): JobEnd {
-  const pending = { state: 'pending' as const, counts: false, waitMs: HELD_WAIT_MS, error: null };
-  if (answer === 'held') return pending;
-  if (answer.outcome === 'stored') {
-    const { size, sha256, mimeType, filename } = answer;
-    return {
-      ...pending,
-      state: 'stored',
-      counts: true,
-      file: { size, sha256, mimeType, filename: filename ?? job.filename },
-    };
+  /** Best effort: what is left is an object without a stored file, which the sweep finds. */
+  private async drop({ id, objectKey }: MediaJob): Promise<void> {
+    await this.store.delete(objectKey).catch((error: unknown) => {
+      this.logger.warn({ err: error, mediaId: id }, 'bytes of a failed download could not be removed');
+    });
   }
-  if (answer.outcome === 'gone') return { ...pending, state: 'expired', counts: true, error: 'gone' };
-  if (answer.reason === 'session_not_connected') return pending;
-  const waitMs = RETRY_WAITS_MS[job.attempts];
-  const isFinal = !answer.retry || waitMs === undefined;
-  if (isFinal) return { ...pending, state: 'failed', counts: true, error: answer.reason };
-  return { ...pending, counts: true, waitMs, error: answer.reason };
 }

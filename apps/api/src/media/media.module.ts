@@ -10,6 +10,7 @@ import { MediaDownload } from './media-download.js';
 import { MediaIntake } from './media-intake.js';
 import { MediaJobRepository } from './media-job-repository.js';
 import { MediaJobWorker } from './media-job-worker.js';
+import { MediaRedownload } from './media-redownload.js';
 import { MediaRepository } from './media-repository.js';
 import { MediaController } from './media.controller.js';
 import { MediaService } from './media.service.js';
@@ -26,6 +27,7 @@ import { registerMultipart } from './multipart-form.js';
     MediaDownload,
     MediaJobRepository,
     MediaJobWorker,
+    MediaRedownload,
     {
       provide: S3MediaStore,
       inject: [API_CONFIG],
@@ -41,7 +43,7 @@ import { registerMultipart } from './multipart-form.js';
     { provide: MediaStore, useExisting: S3MediaStore },
     MediaBucket,
   ],
-  exports: [MediaRepository, MediaIntake, MediaDownload, MediaJobRepository, MediaJobWorker, MediaStore],
+  exports: [MediaRepository, MediaIntake, MediaDownload, MediaJobWorker, MediaRedownload, MediaStore],
 })
 export class MediaModule implements OnModuleInit {
   constructor(private readonly host: HttpAdapterHost<FastifyAdapter>) {}

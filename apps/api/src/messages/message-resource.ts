@@ -30,6 +30,7 @@ const messageMediaSchema = z.object({
   size: z.int().nullable().describe('Bytes'),
   sha256: z.string().nullable(),
   url: z.string().nullable().describe('Path of its bytes; needs the same API key'),
+  error: z.string().nullable().describe('Why it is not stored; while `pending`, of the last attempt'),
 });
 
 export const messageSchema = z
@@ -85,6 +86,7 @@ const ERROR_TEXT: Record<string, string> = {
   quoted_not_found: 'The quoted message is not in the chat.',
   rejected: 'WhatsApp refused the message.',
   expired: 'It could not be sent before it expired.',
+  poison: 'WhatsApp Web crashed twice while this message was prepared, so it is not tried again.',
   attempts_exhausted: 'It was tried several times and could not be handed over.',
 };
 
@@ -126,8 +128,8 @@ export function toMessageResource(message: StoredMessage): MessageResource {
 
 /** The row knows more than the message did when it was written; the message outlives the row. */
 function mediaOf({ media }: StoredMessage, said: MediaDescriptor): NonNullable<MessageResource['media']> {
-  if (!media) return { ...said, id: null, state: 'expired', url: null };
-  const { id, state, mimeType, filename, size, sha256 } = media;
+  if (!media) return { ...said, id: null, state: 'expired', url: null, error: 'removed' };
+  const { id, state, mimeType, filename, size, sha256, error } = media;
   return {
     id,
     state,
@@ -136,6 +138,7 @@ function mediaOf({ media }: StoredMessage, said: MediaDescriptor): NonNullable<M
     size,
     sha256,
     url: state === 'stored' ? mediaContentPath(id) : null,
+    error,
   };
 }
 

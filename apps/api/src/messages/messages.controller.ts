@@ -126,10 +126,11 @@ export class MessagesController {
   @Operation({
     summary: 'Download the file of a message from WhatsApp again',
     description:
-      'For a file that is `failed` or `expired`; one that is stored, or on its way, stays as it is.',
+      'For a file that is `failed` or `expired`; one that is stored, or on its way, stays as it is. How it ends is in ' +
+      'the message, and told by `media.ready` or `media.failed`.',
     idempotent: 'idempotent',
     answer: { status: 202, type: MessageDto, example: MESSAGE_EXAMPLE },
-    problems: ['not_found', 'invalid_state'],
+    problems: ['not_found', 'session_not_connected', 'media_gone', 'media_not_downloadable'],
   })
   downloadAgain(@CurrentKey() auth: AuthContext, @Param() { id }: MessageParams): Promise<MessageResource> {
     return this.messages.downloadAgain(auth, id);

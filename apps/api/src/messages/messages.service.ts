@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { canonicalChatId, chatKind } from '#contracts';
-import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { ChatLookup } from '../chats/index.js';
 import { LOGGER, readPage, toPage, type ApiRequest, type Page } from '../http/index.js';
@@ -10,8 +9,7 @@ import {
   kindOfMimeType,
   MediaDownload,
   MediaIntake,
-  MediaJobRepository,
-  MediaJobWorker,
+  MediaRedownload,
   readForm,
   type FormFile,
   type MediaRecord,
@@ -51,8 +49,7 @@ export class MessagesService {
     private readonly chats: ChatLookup,
     private readonly intake: MediaIntake,
     private readonly download: MediaDownload,
-    private readonly mediaJobs: MediaJobRepository,
-    private readonly mediaWorker: MediaJobWorker,
+    private readonly redownload: MediaRedownload,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -126,11 +123,10 @@ export class MessagesService {
     return toMessageResource(await this.messages.cancel(auth, id));
   }
 
-  /** Puts a file that was given up back into the queue. */
+  /** Fetches the file of a message from WhatsApp again. */
   async downloadAgain(auth: AuthContext, id: string): Promise<MessageResource> {
-    const { media } = await this.messages.get(auth, id);
-    if (!media) throw new AppError('invalid_state', 'the message has no file');
-    if (await this.mediaJobs.again(auth.tenantId, media.id)) this.mediaWorker.wake();
+    await this.messages.get(auth, id);
+    await this.redownload.request(auth.tenantId, id);
     return this.get(auth, id);
   }
 

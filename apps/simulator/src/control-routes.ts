@@ -139,6 +139,7 @@ export const ROUTES: Route[] = [
   route('GET', '/sent', ({ query }, { network }) =>
     ok(network.messages.list('login', listFilter(query)).map(sentView)),
   ),
+  route('GET', '/chat-states', ({ query }, { network }) => ok(network.chatStates.list(listFilter(query)))),
   route('GET', '/faults', (_input, { network }) => ok(network.faults.list())),
   route('PUT', '/faults', ({ body }, { network }) =>
     ok(network.faults.replace(parse(schemas.faultsBody, body).faults.map(checkedFault))),

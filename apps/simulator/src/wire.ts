@@ -127,11 +127,16 @@ export interface PageBoot {
   faults: Fault[];
 }
 
+/** What a login shows in a chat before it sends. */
+export const CHAT_STATES = ['composing', 'recording', 'paused'] as const;
+export type ChatState = (typeof CHAT_STATES)[number];
+
 export type PageFrame =
   | { t: 'hello'; loginId?: string; secret?: string; publicKeys: string[]; unsent: string[] }
   | { t: 'send'; message: WireMessage }
   | { t: 'confirm'; seq: number }
   | { t: 'seen'; chat: string }
+  | { t: 'chatState'; chat: string; state: ChatState }
   | { t: 'missing'; name: string }
   | { t: 'request'; rid: number; request: PageRequest };
 

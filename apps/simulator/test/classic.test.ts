@@ -49,6 +49,17 @@ test('text goes out once and is acknowledged', async () => {
   });
 });
 
+test('what a login shows while it types is seen by the network', async () => {
+  const chat = await client.getChatById(`${ANNA}@c.us`);
+  await chat.sendStateTyping();
+  await chat.clearState();
+  const shown = await eventually(() => {
+    const list = simulator.network.chatStates.list({ from: ME, to: ANNA });
+    return list.length >= 2 ? list : undefined;
+  });
+  expect(shown.map(({ state }) => state)).toEqual(['composing', 'paused']);
+});
+
 test('text comes in', async () => {
   const received = event<WAWebJS.Message>(client, 'message');
   simulator.network.conversation.sendFromPhone({ from: ANNA, to: ME, type: 'text', body: 'hello you' });

@@ -1,4 +1,5 @@
 import { Accounts } from './accounts.js';
+import { ChatStates } from './chat-states.js';
 import { Conversation } from './conversation.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';
@@ -24,6 +25,7 @@ export class Network {
   readonly conversation: Conversation;
   readonly media: MediaBlobs;
   readonly faults: Faults;
+  readonly chatStates = new ChatStates();
   private readonly missing = new Map<string, number>();
   private readonly journal: Journal;
 

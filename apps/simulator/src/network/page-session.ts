@@ -38,6 +38,9 @@ export class PageSession {
       case 'seen':
         if (this.login) this.network.conversation.seen(this.login.record.phone, frame.chat);
         break;
+      case 'chatState':
+        if (this.login) this.network.chatStates.note(this.login.record.phone, frame.chat, frame.state);
+        break;
     }
   }
 

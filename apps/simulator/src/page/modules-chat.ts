@@ -1,3 +1,4 @@
+import type { ChatState } from '../wire.js';
 import { is2026 } from './boot.js';
 import type { Chat } from './chat.js';
 import { Collection } from './collection.js';
@@ -56,9 +57,9 @@ export function chatModules(page: PageSession): Record<string, object> {
     WAWebChatLoadMessages: { loadEarlierMsgs: (asked: unknown) => loadEarlier(page, asked) },
     WAWebGetEphemeralFieldsMsgActionsUtils: { getEphemeralFields: () => ({}) },
     WAWebChatStateBridge: {
-      sendChatStateComposing: () => Promise.resolve(),
-      sendChatStateRecording: () => Promise.resolve(),
-      sendChatStatePaused: () => Promise.resolve(),
+      sendChatStateComposing: (wid: Wid) => sendChatState(page, wid, 'composing'),
+      sendChatStateRecording: (wid: Wid) => sendChatState(page, wid, 'recording'),
+      sendChatStatePaused: (wid: Wid) => sendChatState(page, wid, 'paused'),
     },
     WAWebChatMessageSearch: { getSearchContext: (chat: Chat) => Promise.resolve({ collection: chat.msgs }) },
     WAWebDeleteChatAction: { sendDelete: (chat: Chat) => Promise.resolve(void store.chats.remove(chat.id)) },
@@ -99,6 +100,11 @@ async function sendSeen(page: PageSession, chat: Chat): Promise<void> {
   const name = page.store.people.chatOf(chat.id);
   await page.store.saveChat(name);
   page.send({ t: 'seen', chat: name });
+}
+
+function sendChatState(page: PageSession, wid: Wid, state: ChatState): Promise<void> {
+  page.send({ t: 'chatState', chat: page.store.people.chatOf(createWid(wid)), state });
+  return Promise.resolve();
 }
 
 /** The 2026-09 build takes one options object; older ones took the chat itself as well. */

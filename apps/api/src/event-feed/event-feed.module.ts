@@ -9,5 +9,6 @@ import { EventRepository } from './event-repository.js';
   imports: [SessionsModule],
   controllers: [EventFeedController],
   providers: [EventFeedService, EventRepository],
+  exports: [EventRepository],
 })
 export class EventFeedModule {}

@@ -1,11 +1,11 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import type { EventEnvelope } from '#contracts';
 import { Database } from '#database';
 import type { AuthContext } from '../auth/index.js';
 import { EVENTS_CHANNEL } from '../events/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import type { EventPage, EventQuery } from './event-feed.dto.js';
-import { EventRepository, type EventFilter, type EventSlice, type StoredEvent } from './event-repository.js';
+import { toEnvelope } from './event-envelope.js';
+import { EventRepository, type EventFilter, type EventSlice } from './event-repository.js';
 
 /** A notification that was missed delays an answer by this at most. */
 const LOOK_EVERY_MS = 5_000;
@@ -37,7 +37,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
   async list(auth: AuthContext, query: EventQuery): Promise<EventPage> {
     const session =
       query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
-    const filter = { type: query.type, sessionId: session?.id };
+    const filter = { types: query.type && [query.type], sessionId: session?.id };
     const { limit, after = 0, wait = 0 } = query;
     const { events, lastSeq, hasMore } = await this.read(auth, filter, {
       limit,
@@ -94,18 +94,4 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
     const sets = tenantId === null ? [...this.waiting.values()] : [this.waiting.get(tenantId) ?? []];
     for (const set of sets) for (const end of [...set]) end();
   }
-}
-
-function toEnvelope(event: StoredEvent): EventEnvelope {
-  const { id, seq, type, createdAt, tenantId, sessionId, sessionName, data } = event;
-  return {
-    id,
-    seq,
-    type,
-    apiVersion: '1',
-    createdAt: createdAt.toISOString(),
-    tenantId,
-    session: sessionId !== null && sessionName !== null ? { id: sessionId, name: sessionName } : null,
-    data,
-  };
 }

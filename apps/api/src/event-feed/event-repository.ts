@@ -15,8 +15,12 @@ export interface StoredEvent {
   sessionName: string | null;
 }
 
+/** Whose eyes see the events: a key's, or a webhook's. */
+export type EventViewer = Pick<AuthContext, 'tenantId' | 'mode' | 'sessionIds'>;
+
 export interface EventFilter {
-  type?: EventType | undefined;
+  /** Left out: of any type. */
+  types?: readonly EventType[] | undefined;
   sessionId?: string | undefined;
 }
 
@@ -44,7 +48,7 @@ const BOUNDS = {
       ORDER BY e.seq LIMIT 1)::float8 AS first FROM event_counters c WHERE c.tenant_id = $1`,
 };
 
-/** An event of no session concerns all of them, so a key that is bound to some does not see it. */
+/** An event of no session concerns all of them, so a viewer that is bound to some does not see it. */
 const SLICE = {
   name: 'events_slice',
   text: `SELECT e.id, e.seq::float8 AS seq, e.type, e.data, e.created_at AS "createdAt", e.tenant_id AS "tenantId",
@@ -53,28 +57,28 @@ const SLICE = {
     WHERE e.tenant_id = $1 AND e.seq > $4 AND e.seq <= $5
       AND CASE WHEN e.session_id IS NULL THEN $3::text[] IS NULL
         ELSE s.mode = $2 AND ($3::text[] IS NULL OR s.id = ANY($3)) END
-      AND ($6::text IS NULL OR e.type = $6) AND ($7::text IS NULL OR e.session_id = $7)
+      AND ($6::text[] IS NULL OR e.type = ANY($6)) AND ($7::text IS NULL OR e.session_id = $7)
     ORDER BY e.seq LIMIT $8`,
 };
 
-/** Reads the numbered events of one tenant, as far as the key that asks may see them. */
+/** Reads the numbered events of one tenant, as far as the viewer may see them. */
 @Injectable()
 export class EventRepository {
   constructor(private readonly database: Database) {}
 
-  list(auth: AuthContext, filter: EventFilter, { after, limit }: EventRange): Promise<EventSlice> {
-    return this.database.tenantSql(auth.tenantId, async (query) => {
-      const [bounds] = await query<{ last: number; first: number | null }>(BOUNDS, [auth.tenantId, after]);
+  list(viewer: EventViewer, filter: EventFilter, { after, limit }: EventRange): Promise<EventSlice> {
+    return this.database.tenantSql(viewer.tenantId, async (query) => {
+      const [bounds] = await query<{ last: number; first: number | null }>(BOUNDS, [viewer.tenantId, after]);
       if (!bounds || bounds.first === null) return { events: [], lastSeq: after, hasMore: false };
       const to = Math.min(bounds.first - 1 + WINDOW, bounds.last);
-      const { type = null, sessionId = null } = filter;
+      const { types = null, sessionId = null } = filter;
       const events = await query<StoredEvent & object>(SLICE, [
-        auth.tenantId,
-        auth.mode,
-        auth.sessionIds,
+        viewer.tenantId,
+        viewer.mode,
+        viewer.sessionIds,
         after,
         to,
-        type,
+        types,
         sessionId,
         limit + 1,
       ]);

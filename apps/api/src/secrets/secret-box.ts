@@ -36,7 +36,12 @@ export class SecretBox {
     const dataKey = randomBytes(DATA_KEY_BYTES);
     const bound = boundTo(place);
     const wrapped = encrypt(this.outerKey, dataKey, bound);
-    return Buffer.concat([Buffer.of(FORMAT), this.keyId, wrapped, encrypt(dataKey, Buffer.from(plain), bound)]);
+    return Buffer.concat([
+      Buffer.of(FORMAT),
+      this.keyId,
+      wrapped,
+      encrypt(dataKey, Buffer.from(plain), bound),
+    ]);
   }
 
   /** @throws Error when it was sealed under another key or for another place, or was changed */
@@ -44,7 +49,8 @@ export class SecretBox {
     const bound = boundTo(place);
     const keyId = sealed.subarray(1, 1 + KEY_ID_BYTES);
     if (sealed[0] !== FORMAT) throw new Error('a stored secret has an unknown format');
-    if (!keyId.equals(this.keyId)) throw new Error('a stored secret was encrypted under another ENCRYPTION_KEY');
+    if (!keyId.equals(this.keyId))
+      throw new Error('a stored secret was encrypted under another ENCRYPTION_KEY');
     const wrapped = sealed.subarray(1 + KEY_ID_BYTES, 1 + KEY_ID_BYTES + WRAPPED_BYTES);
     const dataKey = decrypt(this.outerKey, wrapped, bound);
     return decrypt(dataKey, sealed.subarray(1 + KEY_ID_BYTES + WRAPPED_BYTES), bound).toString();

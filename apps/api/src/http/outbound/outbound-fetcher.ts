@@ -1,12 +1,7 @@
 import type { Readable } from 'node:stream';
-import { Agent, request, type Dispatcher } from 'undici';
-import {
-  ForbiddenUrlError,
-  parseOutboundUrl,
-  publicLookup,
-  type AddressPolicy,
-  type Resolver,
-} from './address-policy.js';
+import { request, type Agent, type Dispatcher } from 'undici';
+import { ForbiddenUrlError, parseOutboundUrl, type AddressPolicy, type Resolver } from './address-policy.js';
+import { guardedAgent, isForbidden } from './guarded-agent.js';
 
 /** The URL is allowed but gave no file: no connection, no 200, too slow, too many redirects. */
 export class UnreachableUrlError extends Error {
@@ -33,8 +28,6 @@ export interface FetchedFile {
 }
 
 const MOST_REDIRECTS = 3;
-const CONNECT_TIMEOUT_MS = 5_000;
-const HEADERS_TIMEOUT_MS = 15_000;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -48,14 +41,7 @@ export class OutboundFetcher {
     private readonly policy: AddressPolicy,
     resolver?: Resolver,
   ) {
-    this.agent = new Agent({
-      connect: { lookup: publicLookup(policy, resolver), timeout: CONNECT_TIMEOUT_MS },
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      bodyTimeout: HEADERS_TIMEOUT_MS,
-      maxHeaderSize: 16_384,
-      connections: 16,
-      keepAliveTimeout: 1_000,
-    });
+    this.agent = guardedAgent(policy, { connections: 16, keepAliveMs: 1_000, resolver });
   }
 
   /**
@@ -102,13 +88,6 @@ export class OutboundFetcher {
     if (to.protocol !== from.protocol) throw new ForbiddenUrlError('must not redirect to another protocol');
     return to;
   }
-}
-
-/** With several addresses Node tries each and wraps what it got. */
-function isForbidden(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.some(isForbidden);
-  if (!(error instanceof Error)) return false;
-  return error instanceof ForbiddenUrlError || isForbidden(error.cause);
 }
 
 function fileOf(url: URL, { headers, body }: Dispatcher.ResponseData): FetchedFile {

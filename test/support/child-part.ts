@@ -61,6 +61,13 @@ export class ChildPart {
     return this.end('SIGTERM');
   }
 
+  /** Resolves when the process has ended, whoever ended it. */
+  async ended(): Promise<void> {
+    const child = this.child;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    await once(child, 'exit');
+  }
+
   private async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;

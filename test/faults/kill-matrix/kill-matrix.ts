@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
+import { EVENT_SCENARIOS } from './event-scenarios.js';
+import { HOST_SCENARIOS } from './host-scenarios.js';
 import { INBOUND_SCENARIOS } from './inbound-scenarios.js';
 import type { KillStack } from './kill-stack.js';
 import { OUTBOUND_SCENARIOS } from './outbound-scenarios.js';
 import { NOTHING, sum, type Round, type RoundContext, type Scenario, type Verdict } from './scenario.js';
 
-export const SCENARIOS: readonly Scenario[] = [...OUTBOUND_SCENARIOS, ...INBOUND_SCENARIOS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...OUTBOUND_SCENARIOS,
+  ...EVENT_SCENARIOS,
+  ...HOST_SCENARIOS,
+  ...INBOUND_SCENARIOS,
+];
 
 /** Browsers that may die before the node is started anew: it gives a browser up that dies too often within an hour. */
 const ROUNDS_PER_NODE = 4;

@@ -36,7 +36,7 @@ export class KillStack {
     readonly stack: Stack,
     readonly postgres: DurablePostgres,
     readonly objectStore: TcpRelay,
-    readonly internalSecret: string,
+    readonly nodeEnv: Record<string, string>,
     private readonly folder: string,
     private readonly ends: (() => Promise<unknown>)[],
   ) {}
@@ -60,15 +60,19 @@ export class KillStack {
     ends.push(() => store.stop());
     const relay = await TcpRelay.start(store.port);
     ends.push(() => relay.stop());
-    const internalSecret = randomBytes(32).toString('hex');
     const both = {
-      INTERNAL_SECRET: internalSecret,
+      INTERNAL_SECRET: randomBytes(32).toString('hex'),
       S3_ENDPOINT: `http://127.0.0.1:${String(relay.port)}`,
       S3_ACCESS_KEY: access.accessKey,
       S3_SECRET_KEY: access.secretKey,
       S3_BUCKET: access.bucket,
     };
     await Promise.all((['api', 'node'] as const).map((part) => writeFile(planFile(folder, part), '')));
+    const nodeEnv = {
+      ...both,
+      WAGATE_FAILPOINTS: `@${planFile(folder, 'node')}`,
+      HEARTBEAT_INTERVAL_MS: '1000',
+    };
     const stack = await startStack({
       profile: '2026-09',
       database: { url: postgres.url, name: 'wagate', drop: () => Promise.resolve() },
@@ -79,10 +83,10 @@ export class KillStack {
         KEY_REQUESTS_PER_MINUTE: '1000000',
         TENANT_REQUESTS_PER_MINUTE: '1000000',
       },
-      nodeEnv: { ...both, WAGATE_FAILPOINTS: `@${planFile(folder, 'node')}`, HEARTBEAT_INTERVAL_MS: '1000' },
+      nodeEnv,
     });
     ends.push(() => stack.close());
-    const self = new KillStack(stack, postgres, relay, internalSecret, folder, ends);
+    const self = new KillStack(stack, postgres, relay, nodeEnv, folder, ends);
     self.client = (await stack.createTenant('Killed')).client;
     await stack.simulated.post('/accounts', { phone: self.phone, name: 'Me' });
     self.session = await linkSession(stack, self.client, self.phone);
@@ -91,6 +95,15 @@ export class KillStack {
 
   async close(): Promise<void> {
     for (const end of this.ends.reverse()) await end();
+  }
+
+  /** What is done at the end, before everything else ends. */
+  defer(end: () => Promise<unknown>): void {
+    this.ends.push(end);
+  }
+
+  get internalSecret(): string {
+    return this.nodeEnv.INTERNAL_SECRET ?? '';
   }
 
   /** Sets a process' failpoints, see FAILPOINTS. */

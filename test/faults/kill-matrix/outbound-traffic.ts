@@ -78,7 +78,13 @@ export class OutboundTraffic implements Round {
 
   /** Until each has ended or is looked up and not known: what is left to wait for is the clock. */
   async calm(): Promise<void> {
-    await this.waitForRows((row) => ENDED.includes(row.status) || (row.status === 'unknown' && row.looked));
+    await this.waitForRows(
+      (row, rows) =>
+        ENDED.includes(row.status) ||
+        (row.status === 'unknown' && row.looked) ||
+        // Held back for a while by one of unknown fate in the same chat.
+        (row.status === 'queued' && rows.some(({ to, status }) => to === row.to && status === 'unknown')),
+    );
   }
 
   async verify(): Promise<Verdict> {
@@ -92,12 +98,12 @@ export class OutboundTraffic implements Round {
     return verdict;
   }
 
-  private async waitForRows(test: (row: Row) => boolean): Promise<Row[]> {
+  private async waitForRows(test: (row: Row, rows: Row[]) => boolean): Promise<Row[]> {
     let rows: Row[] = [];
     const all = waitFor(
       async () => {
         rows = await this.rows();
-        return rows.length >= this.messages.length && rows.every(test) && rows;
+        return rows.length >= this.messages.length && rows.every((row) => test(row, rows)) && rows;
       },
       { what: 'every message to be settled', deadlineMs: SETTLE_DEADLINE_MS, pollMs: 100 },
     );

@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Database } from '#database';
+import { failpoint } from '#runtime';
 import { LOGGER } from '../http/index.js';
 
 /** Channel on which a tenant (the payload) has new events that can be read. */
@@ -65,13 +66,14 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** Numbers what is committed and has no number; one transaction. */
   async number(): Promise<Numbered> {
-    const [row] = await this.database.workerSql((query) =>
-      query<Numbered & object>(
+    return this.database.workerSql(async (query) => {
+      const [row] = await query<Numbered & object>(
         { name: 'events_number', text: 'SELECT numbered, held, remaining FROM wagate_number_events($1)' },
         [MOST_AT_ONCE],
-      ),
-    );
-    return row ?? { numbered: 0, held: 0, remaining: false };
+      );
+      if (row && row.numbered > 0) await failpoint('api.relay.before-commit');
+      return row ?? { numbered: 0, held: 0, remaining: false };
+    });
   }
 
   private schedule(waitMs: number): void {

@@ -12,6 +12,7 @@ export const FAILPOINTS = {
   'api.result.before-write': 'a node answered what became of a message, and the answer is in memory only',
   'api.intake.before-commit': 'facts of a node were written, and their transaction is not committed',
   'api.intake.after-commit': 'facts of a node are committed, and the node does not know it',
+  'api.relay.before-commit': 'events have got their numbers, and that is not committed',
   'node.send.before-hand-over': 'the node has begun a send, and the page was not asked',
   'node.send.after-hand-over': 'the page handed the message over, and only the node knows',
   'node.events.before-post': 'facts left the page, and the api was not told',

@@ -3,6 +3,7 @@ export {
   MediaStoreError,
   type ByteRange,
   type ListedMedia,
+  type ListOptions,
   type MediaContent,
   type MediaFacts,
   type MediaStoreErrorCode,

@@ -60,6 +60,13 @@ export interface MediaFacts {
 export interface ListedMedia {
   key: string;
   size: number;
+  /** When it was last written, by the store's clock. */
+  modifiedAt: Date;
+}
+
+export interface ListOptions {
+  /** Only keys behind this one. */
+  after?: string;
 }
 
 /**
@@ -85,7 +92,14 @@ export abstract class MediaStore {
   abstract delete(key: string): Promise<void>;
 
   /** All objects whose key begins with a prefix, in key order. */
-  abstract list(prefix: string): AsyncIterable<ListedMedia>;
+  abstract list(prefix: string, options?: ListOptions): AsyncIterable<ListedMedia>;
+
+  /**
+   * Ends uploads in parts that were begun before a time and never completed: their parts take room, and no list shows
+   * them. Resolves with how many there were.
+   * @throws MediaStoreError unavailable
+   */
+  abstract abortUploads(prefix: string, begunBefore: Date): Promise<number>;
 
   /** Resolves when the store can be used. */
   abstract ping(): Promise<void>;

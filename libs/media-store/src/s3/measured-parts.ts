@@ -6,6 +6,11 @@ import { MediaStoreError, type PutOptions, type StoredMedia } from '../media-sto
 /** A source that gives nothing for this long is given up. */
 const STALL_TIMEOUT_MS = 60_000;
 
+export interface Part {
+  bytes: Buffer;
+  isLast: boolean;
+}
+
 /** Cuts a stream into parts of one size (the last may be smaller), counting and hashing as it goes. */
 export class MeasuredParts {
   private readonly hash = createHash('sha256');
@@ -22,23 +27,25 @@ export class MeasuredParts {
     return { size: this.size, sha256: this.hash.digest('hex') };
   }
 
-  /** Yields at least one part, an empty one for an empty stream. */
-  async *parts(): AsyncGenerator<Buffer> {
+  /**
+   * Yields at least one part, an empty one for an empty stream. Holds about two parts in memory. The stream is destroyed
+   * at its end, when it fails, and when the reader returns early.
+   */
+  async *parts(): AsyncGenerator<Part> {
     let pending: Buffer[] = [];
     let pendingBytes = 0;
-    let isFirst = true;
     for await (const chunk of this.chunks()) {
       pending.push(chunk);
       pendingBytes += chunk.length;
       while (pendingBytes > this.partBytes) {
         const joined = Buffer.concat(pending, pendingBytes);
-        yield joined.subarray(0, this.partBytes);
-        isFirst = false;
-        pending = [joined.subarray(this.partBytes)];
+        // Copied, so that what is left does not hold on to the part.
+        pending = [Buffer.from(joined.subarray(this.partBytes))];
         pendingBytes -= this.partBytes;
+        yield { bytes: joined.subarray(0, this.partBytes), isLast: false };
       }
     }
-    if (isFirst || pendingBytes > 0) yield Buffer.concat(pending, pendingBytes);
+    yield { bytes: Buffer.concat(pending, pendingBytes), isLast: true };
   }
 
   private async *chunks(): AsyncGenerator<Buffer> {

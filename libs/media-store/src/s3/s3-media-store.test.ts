@@ -119,11 +119,33 @@ describe('S3MediaStore', () => {
     for (const name of names) await store.put(name, streamOf(randomBytes(3)), octets);
     expect(await keysBelow(`${below}/`)).toEqual(names);
     expect(await keysBelow(`${below}/b/`)).toEqual(names.slice(1));
+    const behind: string[] = [];
+    for await (const { key, modifiedAt } of store.list(`${below}/`, { after: `${below}/a` })) {
+      behind.push(key);
+      expect(Math.abs(Date.now() - modifiedAt.getTime())).toBeLessThan(600_000);
+    }
+    expect(behind).toEqual(names.slice(1));
     await store.delete(`${below}/a`);
     await store.delete(`${below}/a`);
     await expect(store.get(`${below}/a`)).rejects.toMatchObject({ code: 'not_found' });
     await expect(store.stat(`${below}/a`)).rejects.toMatchObject({ code: 'not_found' });
     await expect(store.ping()).resolves.toBeUndefined();
+  });
+
+  it('ends uploads that were begun and left, and only those that are old enough', async () => {
+    const client = new Client({
+      ...s3,
+      endPoint: '127.0.0.1',
+      port: Number(new URL(s3.endpoint).port),
+      useSSL: false,
+    });
+    const below = `${prefix}/left`;
+    const left = () => client.listIncompleteUploads(s3.bucket, below, true).toArray();
+    for (const name of ['a', 'b']) await client.initiateNewMultipartUpload(s3.bucket, `${below}/${name}`, {});
+    expect(await store.abortUploads(below, new Date(Date.now() - 600_000))).toBe(0);
+    expect(await left()).toHaveLength(2);
+    expect(await store.abortUploads(below, new Date(Date.now() + 600_000))).toBe(2);
+    expect(await left()).toEqual([]);
   });
 });
 
@@ -154,6 +176,24 @@ describe('S3MediaStore without a store', () => {
     for (const one of await Promise.allSettled(asked)) {
       expect(one).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
     }
+  });
+
+  it('lets go of a source that it cannot store, also one that has more to give', async () => {
+    const { port } = deaf.address() as AddressInfo;
+    const lost = new S3MediaStore({ ...s3, endpoint: `http://127.0.0.1:${port}` });
+    const endless = new PassThrough();
+    const stop = new AbortController();
+    endless.on('error', () => undefined);
+    const feed = async () => {
+      while (!stop.signal.aborted && !endless.destroyed) {
+        if (!endless.write(randomBytes(MEBIBYTE))) await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const feeding = feed();
+    await expect(lost.put('x', endless, octets)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(endless.destroyed).toBe(true);
+    stop.abort();
+    await feeding;
   });
 
   it('says unavailable when the keys or the bucket are wrong', async () => {

@@ -7,19 +7,20 @@ import {
   MediaStoreError,
   type ByteRange,
   type ListedMedia,
+  type ListOptions,
   type MediaContent,
   type MediaFacts,
   type PutOptions,
   type StoredMedia,
 } from '../media-store.js';
 import { deadlineTransport } from './deadline-transport.js';
-import { MeasuredParts } from './measured-parts.js';
+import { MeasuredParts, type Part } from './measured-parts.js';
 
 const IDLE_TIMEOUT_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const PART_TIMEOUT_MS = 120_000;
 const COMPLETE_TIMEOUT_MS = 300_000;
-/** What one upload holds in memory. S3 wants at least 5 MiB, and at most 10,000 parts: enough for 80 GB. */
+/** An upload holds about two of them in memory. S3 wants at least 5 MiB, and at most 10,000 parts: enough for 80 GB. */
 const PART_BYTES = 8 * 1024 * 1024;
 const DEFAULT_CONTENT_TYPE = 'application/octet-stream';
 
@@ -30,6 +31,13 @@ export interface S3MediaStoreOptions {
   bucket: string;
   accessKey: string;
   secretKey: string;
+}
+
+/** As minio gives it, which types its parts only loosely. */
+interface BegunUpload {
+  key: string;
+  uploadId: string;
+  initiated: string | Date;
 }
 
 function translate(error: unknown, what: string): MediaStoreError {
@@ -81,15 +89,14 @@ export class S3MediaStore extends MediaStore {
   override async put(key: string, stream: Readable, options: PutOptions): Promise<StoredMedia> {
     const measured = new MeasuredParts(stream, options, PART_BYTES);
     const parts = measured.parts();
-    const first = await parts.next();
-    const firstPart = first.done ? Buffer.alloc(0) : first.value;
-    const second = await parts.next();
-    if (second.done) {
-      const headers = { 'Content-Type': options.contentType };
-      const work = this.client.putObject(this.bucket, key, firstPart, firstPart.length, headers);
-      await ask('storing media', work, PART_TIMEOUT_MS);
-    } else {
-      await this.putParts(key, options.contentType, [firstPart, second.value], parts);
+    try {
+      const first = (await parts.next()).value as Part;
+      if (first.isLast) await this.putWhole(key, options.contentType, first.bytes);
+      else await this.putParts(key, options.contentType, first.bytes, parts);
+    } finally {
+      // A stream that nobody reads to its end would keep whoever writes to it waiting.
+      await parts.return(undefined);
+      stream.destroy();
     }
     return measured.result();
   }
@@ -132,18 +139,34 @@ export class S3MediaStore extends MediaStore {
     await ask('deleting media', this.client.removeObject(this.bucket, key));
   }
 
-  override async *list(prefix: string): AsyncGenerator<ListedMedia> {
+  override async *list(prefix: string, { after = '' }: ListOptions = {}): AsyncGenerator<ListedMedia> {
+    const items = this.client.listObjectsV2(this.bucket, prefix, true, after) as AsyncIterable<BucketItem>;
     try {
-      for await (const item of this.client.listObjectsV2(
-        this.bucket,
-        prefix,
-        true,
-      ) as AsyncIterable<BucketItem>) {
-        if (item.name !== undefined) yield { key: item.name, size: item.size };
+      for await (const item of items) {
+        if (item.name === undefined) continue;
+        yield { key: item.name, size: item.size, modifiedAt: item.lastModified };
       }
     } catch (error) {
       throw translate(error, 'listing media');
     }
+  }
+
+  override async abortUploads(prefix: string, begunBefore: Date): Promise<number> {
+    let aborted = 0;
+    let isLast = false;
+    for (let key = '', id = ''; !isLast;) {
+      const query = this.client.listIncompleteUploadsQuery(this.bucket, prefix, key, id, '');
+      const page = await ask('listing uploads', query);
+      for (const upload of page.uploads as BegunUpload[]) {
+        if (new Date(upload.initiated) >= begunBefore) continue;
+        const abort = this.client.abortMultipartUpload(this.bucket, upload.key, upload.uploadId);
+        await ask('aborting an upload', abort);
+        aborted += 1;
+      }
+      isLast = !page.isTruncated;
+      ({ nextKeyMarker: key, nextUploadIdMarker: id } = page);
+    }
+    return aborted;
   }
 
   override async ping(): Promise<void> {
@@ -151,12 +174,13 @@ export class S3MediaStore extends MediaStore {
     if (!isThere) throw new MediaStoreError('unavailable', 'the bucket does not exist');
   }
 
-  private async putParts(
-    key: string,
-    contentType: string,
-    first: Buffer[],
-    rest: AsyncGenerator<Buffer>,
-  ): Promise<void> {
+  private async putWhole(key: string, contentType: string, bytes: Buffer): Promise<void> {
+    const headers = { 'Content-Type': contentType };
+    const work = this.client.putObject(this.bucket, key, bytes, bytes.length, headers);
+    await ask('storing media', work, PART_TIMEOUT_MS);
+  }
+
+  private async putParts(key: string, contentType: string, first: Buffer, rest: AsyncGenerator<Part>) {
     const { bucket, client } = this;
     const begun = client.initiateNewMultipartUpload(bucket, key, { 'Content-Type': contentType });
     const uploadId = await ask('storing media', begun);
@@ -168,8 +192,8 @@ export class S3MediaStore extends MediaStore {
         const { etag } = await ask('storing media', client.uploadPart(part, body), PART_TIMEOUT_MS);
         etags.push({ part: partNumber, etag });
       };
-      for (const body of first) await send(body);
-      for await (const body of rest) await send(body);
+      await send(first);
+      for await (const { bytes } of rest) await send(bytes);
       const completed = client.completeMultipartUpload(bucket, key, uploadId, etags);
       await ask('storing media', completed, COMPLETE_TIMEOUT_MS);
     } catch (error) {
@@ -179,7 +203,7 @@ export class S3MediaStore extends MediaStore {
     }
   }
 
-  /** Best effort: what cannot be aborted now is left to the store's own rule for unfinished uploads. */
+  /** Best effort: what cannot be aborted now is so later, by `abortUploads`. */
   private async abort(key: string, uploadId: string, reason: unknown): Promise<void> {
     try {
       await ask('aborting an upload', this.client.abortMultipartUpload(this.bucket, key, uploadId));

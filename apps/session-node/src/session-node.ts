@@ -48,7 +48,9 @@ export async function startSessionNode(config: SessionNodeConfig, log: Logger): 
     nodeName: config.NODE_NAME,
     log,
     post: (batch) => api.postEvents(batch),
-    onStale: (sessionIds) => sessions.closeStale(sessionIds),
+    onStale: (stale) => sessions.closeStale(stale),
+    onRefused: ({ sessionId, fact }) => sessions.refused(sessionId, fact),
+    epochOf: (sessionId) => sessions.epochOf(sessionId),
   });
   const sessions = await createRegistry(config, log, outbox, profiles);
   const metrics = new NodeMetrics(sessions, outbox);

@@ -57,18 +57,32 @@ export interface DriverListener {
   onGone(cause: GoneCause, error?: unknown): void;
 }
 
-/** What the inbox yields: a message as it stands in the page, or the ack of one. */
-export type InboxFact = Extract<NodeFact, { kind: 'message.upsert' | 'message.ack' }>;
+/** What became of a message after it was written. */
+export type ChangeFact = Extract<NodeFact, { kind: 'message.edit' | 'message.revoke' | 'message.reactions' }>;
+
+/** What the inbox yields: a message as it stands in the page, or something about one. */
+export type InboxFact = Extract<NodeFact, { kind: 'message.upsert' | 'message.ack' }> | ChangeFact;
+
+/** An event that makes no fact: kept aside, never dropped. */
+export interface Unreported {
+  reason: 'no_key' | 'unreadable';
+  /** Raw JSON; the same event gives the same text. */
+  event: string;
+}
 
 /** What one chat holds from a time on. `complete`: nothing between that time and now is missing. */
 export interface SweptChat {
   chatId: string;
+  /** Oldest message first; behind each what is known of its edit, revoke and reactions. */
   facts: InboxFact[];
-  /** Events without a usable key, as raw JSON: to quarantine. */
-  keyless: string[];
-  /** Unix seconds of the oldest of these, 0 when its time is unknown; null when there are none. */
-  oldestKeylessSeconds: number | null;
+  unreported: Unreported[];
+  /** Unix seconds of the oldest of the unreported, 0 when its time is unknown; null when there are none. */
+  oldestUnreportedSeconds: number | null;
   complete: boolean;
+  /** Everything before this second was read, and there is more from it on; null otherwise. */
+  resumeSeconds: number | null;
+  /** The page's store ends at this second, later than was asked for; null when it goes back far enough. */
+  endsSeconds: number | null;
   /** Why this chat could not be read, free of message text; null when it was. It is never complete then. */
   failure: string | null;
 }
@@ -77,6 +91,17 @@ export interface SweepWish {
   chatId: string;
   /** Unix seconds; messages of this second are included. */
   sinceSeconds: number;
+  /** Unix seconds; the chat is loaded back to here, for changes of older messages. */
+  loadSeconds: number;
+  /** Also what this driver has told before. */
+  again: boolean;
+}
+
+/** A piece of what changed; `next` is where the next one begins, null after the last. */
+export interface ChangedPiece {
+  facts: InboxFact[];
+  unreported: Unreported[];
+  next: number | null;
 }
 
 /** Newest message time of a chat; `aliases` are the other ids it is known by. */
@@ -88,8 +113,7 @@ export interface ChatHead {
 
 export interface Drained {
   facts: InboxFact[];
-  /** Events without a usable key, as raw JSON: to quarantine. */
-  keyless: string[];
+  unreported: Unreported[];
   /** More waits in the page. */
   more: boolean;
 }
@@ -103,7 +127,7 @@ export interface DriverOptions {
 
 export type SendOrder = Pick<
   NodeRequest<'message.send'>,
-  'waMessageId' | 'chatId' | 'content' | 'media' | 'quotedWaKey' | 'linkPreview'
+  'waMessageId' | 'chatId' | 'content' | 'media' | 'quotedWaKey' | 'linkPreview' | 'typingMs'
 >;
 export type DownloadOrder = Pick<NodeRequest<'media.download'>, 'waKey' | 'objectKey' | 'maxBytes'>;
 
@@ -156,8 +180,12 @@ export interface DriverInbox {
   drain(limit: number): Promise<Drained>;
   /** Newest message time of every chat that has any. */
   chatHeads(): Promise<ChatHead[]>;
-  /** All messages that the page's store holds of some chats from a time on. */
+  /** Messages that the page's store holds of some chats from a time on; a bounded number in one call. */
   sweep(wishes: SweepWish[]): Promise<SweptChat[]>;
+  /** Edits, revokes and reactions since a time, of messages from `baselineSeconds` on that the page holds. */
+  changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<ChangedPiece>;
+  /** How single messages stand now, where the page still has them: content, edit, revoke, all reactions. */
+  standOf(waKeys: string[]): Promise<InboxFact[]>;
   /** Acks of own messages, where the page still has the message. */
   acksOf(waKeys: string[]): Promise<InboxFact[]>;
   /** Chats and people as the page knows them. */

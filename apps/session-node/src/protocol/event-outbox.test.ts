@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { NodeFact, SessionAddress } from '#contracts';
+import type { NodeFact, SessionAddress, SessionSnapshot } from '#contracts';
 import { newId } from '#kernel';
 import { createLogger } from '#runtime';
 import { FakeApi } from '../../test/support/fake-api.js';
@@ -29,6 +29,8 @@ describe('EventOutbox', () => {
       nodeName: 'node-1',
       post: (batch) => client.postEvents(batch),
       onStale: () => undefined,
+      onRefused: () => undefined,
+      epochOf: () => undefined,
       log: createLogger('test', 'silent'),
       ...options,
     });
@@ -77,10 +79,12 @@ describe('EventOutbox', () => {
     expect(outbox.pending(full.sessionId)).toBe(0);
   });
 
-  it('drops the one event that the api refuses, and delivers all others', async () => {
+  it('puts the one event that the api refuses aside before it counts as taken, and delivers all others', async () => {
     const bad = ackFact(77);
     const seen: string[] = [];
+    const told: string[] = [];
     const { outbox } = await start({
+      onRefused: ({ fact }) => told.push(waKeyOf(fact)),
       post: ({ events }) => {
         if (events.some(({ fact }) => fact.kind === 'message.ack' && fact.waKey === waKeyOf(bad))) {
           return Promise.reject(new ApiRefusal(422));
@@ -92,19 +96,48 @@ describe('EventOutbox', () => {
     const address = addressOf();
     const facts = Array.from({ length: 200 }, (_, count) => ackFact(count));
     for (const fact of facts) outbox.push(address, fact);
+    let refusedFirst = false;
+    outbox.whenTaken(address.sessionId, () => {
+      refusedFirst = told.length === 1;
+    });
     await waitFor(() => outbox.totalPending === 0, { what: 'all to be settled' });
     expect(outbox.refusedEvents).toBe(1);
+    expect(told).toEqual([waKeyOf(bad)]);
+    expect(refusedFirst).toBe(true);
     expect(seen).toEqual(facts.map(waKeyOf).filter((key) => key !== waKeyOf(bad)));
   });
 
-  it('passes on which sessions another epoch owns', async () => {
-    const stale: string[] = [];
-    const { api, outbox } = await start({ onStale: (ids) => stale.push(...ids) });
+  it('passes on which sessions another epoch owns, and counts nothing of them as taken', async () => {
+    const stale: object[] = [];
+    const { api, outbox } = await start({ onStale: (found) => stale.push(...found) });
     const address = addressOf();
+    let isTaken = false;
     api.staleSessions = [address.sessionId];
     outbox.push(address, ackFact(1));
+    outbox.whenTaken(address.sessionId, () => {
+      isTaken = true;
+    });
     await waitFor(() => stale.length > 0, { what: 'the answer' });
-    expect(stale).toEqual([address.sessionId]);
+    expect(stale).toEqual([{ sessionId: address.sessionId, epoch: undefined }]);
+    expect(isTaken).toBe(false);
+  });
+
+  it('tells what waited under the epoch that the session has by now, but a state under its own', async () => {
+    const address = addressOf();
+    const { api, outbox } = await start({ epochOf: () => 4 });
+    const snapshot: SessionSnapshot = {
+      state: 'stopped',
+      reason: 'requested',
+      action: 'start',
+      detail: null,
+      since: new Date().toISOString(),
+      provenAt: null,
+      me: null,
+    };
+    outbox.push(address, { kind: 'session.state', snapshot });
+    outbox.push(address, ackFact(1));
+    await waitFor(() => api.events.length === 2, { what: 'both to arrive' });
+    expect(api.events.map(({ epoch }) => epoch)).toEqual([1, 4]);
   });
 });
 

@@ -11,10 +11,20 @@ interface Entry {
   taken: (() => void)[];
 }
 
+export interface StaleSession {
+  sessionId: string;
+  epoch: number | undefined;
+}
+
 export interface OutboxOptions {
   nodeName: string;
   post: (batch: EventBatch) => Promise<EventBatchAnswer>;
-  onStale: (sessionIds: string[]) => void;
+  /** Sessions that another epoch owns, with the epoch that was refused, when the api tells it. */
+  onStale: (sessions: StaleSession[]) => void;
+  /** The api will never take this one. */
+  onRefused: (event: NodeEvent) => void;
+  /** Epoch under which this node has a session now; undefined when it does not. */
+  epochOf: (sessionId: string) => number | undefined;
   log: Logger;
   /** Facts kept per session before {@link EventSink.room} holds. */
   maxPerSession?: number;
@@ -28,7 +38,8 @@ const RETRY = { baseMs: 250, maxMs: 5_000 };
 /**
  * The way of facts to the api. One batch is on its way at a time, which keeps each session's order; what fails is
  * sent again, at once when {@link retryNow} is called. A batch that the api refuses is halved until the one bad
- * event stands alone; that one is counted and dropped, so that it cannot hold the others for ever.
+ * event stands alone; that one is counted and given to {@link OutboxOptions.onRefused}, so that it cannot hold the
+ * others for ever. Of a session that another epoch owns nothing counts as taken: should it come back, it is told again.
  */
 export class EventOutbox implements EventSink {
   private readonly queues = new Map<string, Entry[]>();
@@ -119,16 +130,30 @@ export class EventOutbox implements EventSink {
     try {
       const { nodeName, post } = this.options;
       await failpoint('node.events.before-post');
-      const answer = await post({ nodeName, events: batch.map((entry) => entry.event) });
+      const answer = await post({ nodeName, events: batch.map((entry) => this.stamped(entry.event)) });
       await failpoint('node.events.after-post');
       this.attempt = 0;
       this.batchLimit = Math.min(MAX_BATCH_EVENTS, this.batchLimit * 2);
-      this.settle(batch);
-      if (answer.staleSessions.length > 0) this.options.onStale(answer.staleSessions);
+      const stale = answer.staleSessions.map((sessionId, index): StaleSession => ({
+        sessionId,
+        epoch: answer.staleEpochs?.[index],
+      }));
+      this.settle(batch, new Set(answer.staleSessions));
+      if (stale.length > 0) this.options.onStale(stale);
     } catch (error) {
       if (isRefusal(error)) this.narrow(batch, error);
       else await this.waitBeforeRetry(error);
     }
+  }
+
+  /**
+   * What the page told stays true when the session is placed on this node once more: it goes out under the epoch of
+   * now. A state was one of its own epoch.
+   */
+  private stamped(event: NodeEvent): NodeEvent {
+    if (event.fact.kind === 'session.state') return event;
+    const epoch = this.options.epochOf(event.sessionId);
+    return epoch !== undefined && epoch > event.epoch ? { ...event, epoch } : event;
   }
 
   private narrow(batch: Entry[], error: unknown): void {
@@ -140,9 +165,10 @@ export class EventOutbox implements EventSink {
     this.refusedEvents += 1;
     this.options.log.error(
       { err: error, sessionId: entry?.event.sessionId, kind: entry?.event.fact.kind },
-      'the api refused an event; it is dropped',
+      'the api refused an event; it is put aside',
     );
-    this.settle(batch);
+    if (entry) this.options.onRefused(entry.event);
+    this.settle(batch, new Set());
   }
 
   private async waitBeforeRetry(error: unknown): Promise<void> {
@@ -153,7 +179,7 @@ export class EventOutbox implements EventSink {
     await this.pause(waitMs);
   }
 
-  private settle(batch: Entry[]): void {
+  private settle(batch: Entry[], stale: ReadonlySet<string>): void {
     const done = new Set(batch);
     for (const sessionId of new Set(batch.map((entry) => entry.event.sessionId))) {
       const queue = this.queues.get(sessionId) ?? [];
@@ -161,7 +187,9 @@ export class EventOutbox implements EventSink {
       if (queue.length === 0) this.queues.delete(sessionId);
       if (queue.length < this.maxPerSession) for (const go of this.roomWaiters.get(sessionId) ?? []) go();
     }
-    for (const entry of batch) for (const callback of entry.taken) callback();
+    for (const { event, taken } of batch) {
+      if (!stale.has(event.sessionId)) for (const callback of taken) callback();
+    }
   }
 
   /** The first events of every session, evenly, within the limits of one batch. */

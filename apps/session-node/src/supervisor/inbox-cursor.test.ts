@@ -74,27 +74,33 @@ describe('InboxCursor', () => {
     expect((await load(1_000)).since([CHAT], 100)).toEqual({ sinceSeconds: 900 });
   });
 
-  it('tells news from what was reported', async () => {
+  it('does not pass what could not be reported until a new start', async () => {
     const cursor = await load();
-    expect(cursor.isNews(messageFact('A'))).toBe(true);
-    expect(cursor.isNews(messageFact('A'))).toBe(false);
-    expect(cursor.isNews(messageFact('B', { type: 'undecryptable' }))).toBe(true);
-    expect(cursor.isNews(messageFact('B'))).toBe(true);
-    expect(cursor.isNews(messageFact('C', { fromMe: true, ack: 0 }))).toBe(true);
-    expect(cursor.isNews(ackFact('C', 1))).toBe(true);
-    expect(cursor.isNews(ackFact('C', 1))).toBe(false);
-    expect(cursor.isNews(messageFact('C', { fromMe: true, ack: 1 }))).toBe(false);
-    expect(cursor.isNews(messageFact('C', { fromMe: true, ack: 2 }))).toBe(true);
-    expect(cursor.isNews(ackFact('C', -1))).toBe(true);
+    cursor.holdChat(CHAT, 800);
+    cursor.hold(messageFact('A'));
+    cursor.advance(CHAT, 900);
+    expect(cursor.since([CHAT], 0)).toEqual({ sinceSeconds: 799, known: 799 });
+    cursor.releaseHolds();
+    cursor.advance(CHAT, 900);
+    expect(cursor.since([CHAT], 0)).toEqual({ sinceSeconds: 900, known: 900 });
+  });
+
+  it('remembers over restarts what may be decrypted later', async () => {
+    const cursor = await load();
+    cursor.follow(messageFact('A', { type: 'undecryptable' }));
+    cursor.follow(messageFact('B', { type: 'undecryptable' }));
+    cursor.follow(messageFact('B'));
+    await cursor.flush();
+    expect((await load()).watchedKeys('undecryptable')).toEqual([`false_${CHAT}_A`]);
   });
 
   it('follows own messages until their ack is final', async () => {
     const cursor = await load();
-    for (const id of ['A', 'B', 'C']) cursor.trackAck(messageFact(id, { fromMe: true, ack: 0 }));
-    cursor.trackAck(messageFact('D'));
-    cursor.trackAck(ackFact('A', 1));
-    cursor.trackAck(ackFact('B', 3));
-    cursor.trackAck(ackFact('C', -1));
+    for (const id of ['A', 'B', 'C']) cursor.follow(messageFact(id, { fromMe: true, ack: 0 }));
+    cursor.follow(messageFact('D'));
+    cursor.follow(ackFact('A', 1));
+    cursor.follow(ackFact('B', 3));
+    cursor.follow(ackFact('C', -1));
     await cursor.flush();
     const again = await load();
     expect(again.openKeys(1_000)).toEqual([`true_${CHAT}_A`]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { WaMessage } from '#contracts';
 import type { InboxFact } from '../drivers/driver.js';
 import { readJsonFile, writeFileAtomically } from './files.js';
 
@@ -10,23 +11,31 @@ const cursorSchema = z.object({
   chats: z.record(z.string(), z.int()),
   /** Own messages whose ack can still rise, by key. */
   open: z.record(z.string(), z.object({ t: z.int(), ack: z.int() })),
+  /** Unix seconds up to which edits, revokes and reactions of all messages were read. */
+  changes: z.int().default(0),
+  /** Messages to look at again by key: not decrypted yet, or with reactions that may be taken back. */
+  watched: z
+    .record(z.string(), z.object({ t: z.int(), why: z.enum(['undecryptable', 'reactions']) }))
+    .default({}),
 });
 type CursorFile = z.infer<typeof cursorSchema>;
 
 const FINAL_ACK = 3;
 const OPEN_MAX = 2_000;
 const OPEN_MAX_AGE_SECONDS = 7 * 86_400;
-/** More than what an overlap of a busy session holds. */
-const SEEN_MAX = 50_000;
-const SAVE_DELAY_MS = 500;
+const WATCHED_MAX = 1_000;
+const SAVE_DELAY_MS = 2_000;
 
 /**
  * How far a session's inbox has been reported and taken by the api; lives beside the profile. A chat's cursor moves
  * only when a complete sweep of that chat was taken, never by single live messages, so a gap cannot hide behind a
- * later message. What was reported lately is remembered in memory, so that overlaps are not sent again and again.
+ * later message, and never past a message that could not be reported.
  */
 export class InboxCursor {
-  private readonly seen = new Map<string, string>();
+  /** Seconds that must not be passed, by chat. */
+  private readonly held = new Map<string, number>();
+  private areChangesHeld = false;
+  private openCount: number;
   private timer: NodeJS.Timeout | undefined;
   private isRetired = false;
   private saving: Promise<void> = Promise.resolve();
@@ -35,7 +44,9 @@ export class InboxCursor {
     private readonly path: string,
     private readonly content: CursorFile,
     private readonly onSaveFailed: (error: unknown) => void,
-  ) {}
+  ) {
+    this.openCount = Object.keys(content.open).length;
+  }
 
   /** Reads the cursor; one that is missing or unreadable begins at `baselineSeconds`. */
   static async load(
@@ -54,7 +65,14 @@ export class InboxCursor {
     baselineSeconds: number,
     onSaveFailed: (error: unknown) => void,
   ): Promise<InboxCursor> {
-    const fresh: CursorFile = { version: 1, baseline: baselineSeconds, chats: {}, open: {} };
+    const fresh: CursorFile = {
+      version: 1,
+      baseline: baselineSeconds,
+      chats: {},
+      open: {},
+      changes: baselineSeconds,
+      watched: {},
+    };
     const cursor = new InboxCursor(path, fresh, onSaveFailed);
     await cursor.save();
     return cursor;
@@ -68,39 +86,72 @@ export class InboxCursor {
     return { sinceSeconds: Math.max(baseline, known - overlapSeconds), known };
   }
 
-  /** A complete sweep of a chat up to this second was taken by the api. */
+  /** Nothing before this second is reported. */
+  get baselineSeconds(): number {
+    return this.content.baseline;
+  }
+
+  get changesSeconds(): number {
+    return Math.max(this.content.changes, this.content.baseline);
+  }
+
+  /** A chat was read completely up to this second, and all of it was taken by the api. */
   advance(chatId: string, seconds: number): void {
-    if ((this.content.chats[chatId] ?? 0) >= seconds) return;
-    this.content.chats[chatId] = seconds;
+    const upTo = Math.min(seconds, (this.held.get(chatId) ?? Infinity) - 1);
+    if ((this.content.chats[chatId] ?? 0) >= upTo || upTo < this.content.baseline) return;
+    this.content.chats[chatId] = upTo;
     this.saveSoon();
   }
 
-  /** False for a fact that was reported before in this form; notes a new one. */
-  isNews(fact: InboxFact): boolean {
-    const key = fact.kind === 'message.upsert' ? fact.message.waKey : fact.waKey;
-    const known = this.seen.get(key);
-    const [type, ack] = known?.split('|') ?? [];
-    if (fact.kind === 'message.ack') {
-      if (ack !== undefined && Number(ack) >= fact.ack && fact.ack >= 0) return false;
-      this.remember(key, `${type ?? ''}|${fact.ack}`);
-      return true;
-    }
-    const { content, ack: now } = fact.message;
-    if (known !== undefined && type === content.type && Number(ack) >= (now ?? 0)) return false;
-    this.remember(key, `${content.type}|${now ?? 0}`);
-    return true;
+  /** All changes up to this second were read and taken. */
+  advanceChanges(seconds: number): void {
+    if (this.areChangesHeld || this.content.changes >= seconds) return;
+    this.content.changes = seconds;
+    this.saveSoon();
   }
 
-  /** Follows the ack of an own message until it is final. */
-  trackAck(fact: InboxFact): void {
-    if (fact.kind === 'message.upsert') {
-      const { message } = fact;
-      if (!message.fromMe || message.ack === null) return;
-      this.track(message.waKey, Date.parse(message.timestamp) / 1000, message.ack);
-      return;
+  /** A message of this second could not be reported: the chat's cursor stays before it. */
+  holdChat(chatId: string, seconds: number): void {
+    this.held.set(chatId, Math.min(seconds, this.held.get(chatId) ?? Infinity));
+  }
+
+  /** This fact did not get through. */
+  hold(fact: InboxFact): void {
+    if (fact.kind === 'message.ack') return;
+    if (fact.kind !== 'message.upsert') this.areChangesHeld = true;
+    else this.holdChat(fact.message.chat.id, secondsOf(fact.message.timestamp));
+  }
+
+  /** A new start tries again what did not get through. */
+  releaseHolds(): void {
+    this.held.clear();
+    this.areChangesHeld = false;
+  }
+
+  /** Notes what has to be looked at again: acks that can rise, what may be decrypted, who reacted. */
+  follow(fact: InboxFact): void {
+    switch (fact.kind) {
+      case 'message.upsert':
+        return this.followMessage(fact.message);
+      case 'message.ack': {
+        const open = this.content.open[fact.waKey];
+        if (open) this.track(fact.waKey, open.t, fact.ack);
+        return;
+      }
+      case 'message.reactions': {
+        const { reactions, target, wholeAt } = fact;
+        const latest = reactions.map(({ at }) => secondsOf(at)).reduce((a, b) => Math.max(a, b), 0);
+        if (reactions.some(({ emoji }) => emoji !== null)) this.watch(target.waKey, latest, 'reactions');
+        else if (wholeAt !== null) this.unwatch(target.waKey, 'reactions');
+        return;
+      }
+      default:
     }
-    const open = this.content.open[fact.waKey];
-    if (open) this.track(fact.waKey, open.t, fact.ack);
+  }
+
+  /** Keys of messages that stand here for this reason. */
+  watchedKeys(why: 'undecryptable' | 'reactions'): string[] {
+    return Object.entries(this.content.watched).flatMap(([key, entry]) => (entry.why === why ? [key] : []));
   }
 
   /** Keys of own messages whose ack may have risen while nobody looked. */
@@ -108,7 +159,9 @@ export class InboxCursor {
     for (const [key, entry] of Object.entries(this.content.open)) {
       if (nowSeconds - entry.t > OPEN_MAX_AGE_SECONDS) delete this.content.open[key];
     }
-    return Object.keys(this.content.open);
+    const keys = Object.keys(this.content.open);
+    this.openCount = keys.length;
+    return keys;
   }
 
   /** Its login is gone: what still comes in for it is not written any more. */
@@ -124,20 +177,45 @@ export class InboxCursor {
     await this.save();
   }
 
+  private followMessage({ fromMe, ack, waKey, timestamp, content }: WaMessage): void {
+    if (fromMe && ack !== null) this.track(waKey, secondsOf(timestamp), ack);
+    if (content.type === 'undecryptable') this.watch(waKey, secondsOf(timestamp), 'undecryptable');
+    else this.unwatch(waKey, 'undecryptable');
+  }
+
   private track(key: string, seconds: number, ack: number): void {
-    if (ack < 0 || ack >= FINAL_ACK) delete this.content.open[key];
-    else this.content.open[key] = { t: Math.floor(seconds), ack };
-    const keys = Object.keys(this.content.open);
-    if (keys.length > OPEN_MAX && keys[0] !== undefined) delete this.content.open[keys[0]];
+    const { open } = this.content;
+    const wasOpen = key in open;
+    const isOpen = ack >= 0 && ack < FINAL_ACK;
+    if (!wasOpen && !isOpen) return;
+    if (isOpen) open[key] = { t: seconds, ack };
+    else delete open[key];
+    this.openCount += Number(isOpen) - Number(wasOpen);
+    if (this.openCount > OPEN_MAX) this.dropOldestOpen();
     this.saveSoon();
   }
 
-  private remember(key: string, form: string): void {
-    this.seen.delete(key);
-    this.seen.set(key, form);
-    if (this.seen.size <= SEEN_MAX) return;
-    const [oldest] = this.seen.keys();
-    if (oldest !== undefined) this.seen.delete(oldest);
+  private dropOldestOpen(): void {
+    for (const key in this.content.open) {
+      delete this.content.open[key];
+      this.openCount -= 1;
+      return;
+    }
+  }
+
+  private watch(key: string, seconds: number, why: 'undecryptable' | 'reactions'): void {
+    const { watched } = this.content;
+    delete watched[key];
+    watched[key] = { t: seconds, why };
+    const keys = Object.keys(watched);
+    if (keys.length > WATCHED_MAX && keys[0] !== undefined) delete watched[keys[0]];
+    this.saveSoon();
+  }
+
+  private unwatch(key: string, why: 'undecryptable' | 'reactions'): void {
+    if (this.content.watched[key]?.why !== why) return;
+    delete this.content.watched[key];
+    this.saveSoon();
   }
 
   private saveSoon(): void {
@@ -153,4 +231,8 @@ export class InboxCursor {
     this.saving = this.saving.then(write, write);
     return this.saving;
   }
+}
+
+function secondsOf(time: string): number {
+  return Math.floor(Date.parse(time) / 1000);
 }

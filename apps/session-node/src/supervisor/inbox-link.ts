@@ -1,24 +1,27 @@
-import { createHash } from 'node:crypto';
-import type { SessionAddress } from '#contracts';
+import type { NodeFact, SessionAddress } from '#contracts';
 import type { Logger } from 'pino';
-import type { Driver } from '../drivers/driver.js';
+import type { Driver, InboxFact, Unreported } from '../drivers/driver.js';
 import { InboxCursor } from './inbox-cursor.js';
 import { InboxPump } from './inbox-pump.js';
+import type { Quarantine, QuarantineReason } from './quarantine.js';
+import { ReportedFacts } from './reported-facts.js';
 import type { SessionFolder } from './session-folder.js';
 import type { SessionVitals } from './session-vitals.js';
 import type { SupervisorContext } from './settings.js';
 
 /** History from before the login is not reported; this much before it is, for clocks that differ. */
 const BASELINE_SLACK_SECONDS = 60;
-const QUARANTINED_MAX = 10_000;
 
 /** Ties a session's cursor, which lives as long as its login, to the inbox of whichever driver runs now. */
 export class InboxLink {
   private cursor: Promise<InboxCursor> | undefined;
   private pump: InboxPump | undefined;
   private source: Driver | undefined;
-  /** Hashes of what is in quarantine: the sweeps meet it again and again. */
-  private readonly quarantined = new Set<string>();
+  /** The cursor of the driver that was connected last. */
+  private opened: InboxCursor | undefined;
+  private readonly reported = new ReportedFacts();
+  private quarantine: Promise<Quarantine> | undefined;
+  private settingAside: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -83,8 +86,19 @@ export class InboxLink {
     }, delayMs);
   }
 
+  /** The api refused a fact of this session for good: it is kept, and the cursor does not pass it. */
+  refused(fact: NodeFact): void {
+    if (isInboxFact(fact)) {
+      this.reported.forget(fact);
+      this.opened?.hold(fact);
+    }
+    this.setAside('refused', [JSON.stringify(fact)], fact.kind !== 'quarantine');
+  }
+
   async close(): Promise<void> {
     this.disconnect();
+    await this.settingAside;
+    this.reported.clear();
     const cursor = await this.cursor?.catch(() => undefined);
     await cursor?.flush().catch(this.onSaveFailed);
   }
@@ -95,6 +109,8 @@ export class InboxLink {
     const cursor = await this.cursor?.catch(() => undefined);
     cursor?.retire();
     this.cursor = undefined;
+    this.opened = undefined;
+    this.quarantine = undefined;
   }
 
   private readonly onSaveFailed = (error: unknown): void => {
@@ -117,8 +133,10 @@ export class InboxLink {
     this.begin();
     const cursor = await this.cursor;
     if (!cursor || this.source !== driver) return;
+    this.opened = cursor;
     const { clock, sink, settings } = this.context;
     this.pump = new InboxPump({
+      reported: this.reported,
       inbox: driver.inbox,
       cursor,
       sink,
@@ -127,27 +145,38 @@ export class InboxLink {
       address: this.address,
       sweepIntervalMs: settings.sweepIntervalMs,
       onFact: (fact) => this.vitals.saw(fact, clock.now()),
-      onKeyless: (events) => this.quarantine(events),
+      onUnreported: (events) => this.sortAside(events),
     });
     this.pump.start();
   }
 
-  private quarantine(found: string[]): void {
-    const events = found.filter((event) => this.isFirst(event));
-    if (events.length === 0) return;
-    this.vitals.quarantinedEvents += events.length;
-    this.log.error({ count: events.length }, 'events without a key were quarantined');
-    this.folder.addToQuarantine(events).catch((error: unknown) => {
-      this.log.error({ err: error }, 'quarantined events were not kept');
-    });
+  private sortAside(events: readonly Unreported[]): void {
+    for (const reason of ['no_key', 'unreadable'] as const) {
+      const found = events.filter((entry) => entry.reason === reason).map(({ event }) => event);
+      if (found.length > 0) this.setAside(reason, found);
+    }
   }
 
-  private isFirst(event: string): boolean {
-    const hash = createHash('sha256').update(event).digest('base64');
-    if (this.quarantined.has(hash)) return false;
-    const [oldest] = this.quarantined;
-    if (this.quarantined.size >= QUARANTINED_MAX && oldest !== undefined) this.quarantined.delete(oldest);
-    this.quarantined.add(hash);
-    return true;
+  /** One after the other, so that each event counts once. */
+  private setAside(reason: QuarantineReason, events: string[], isTold = true): void {
+    const { clock, sink } = this.context;
+    this.settingAside = this.settingAside
+      .then(async () => {
+        this.quarantine ??= this.folder.openQuarantine(clock.now());
+        const quarantine = await this.quarantine;
+        const fact = await quarantine.add(reason, events);
+        if (!fact) return;
+        this.vitals.quarantinedEvents = quarantine.total;
+        this.log.error({ reason, total: quarantine.total }, 'events were quarantined');
+        if (isTold) sink.push(this.address(), fact);
+      })
+      .catch((error: unknown) => {
+        this.quarantine = undefined;
+        this.log.error({ err: error, reason }, 'quarantined events were not kept');
+      });
   }
+}
+
+function isInboxFact(fact: NodeFact): fact is InboxFact {
+  return fact.kind.startsWith('message.');
 }

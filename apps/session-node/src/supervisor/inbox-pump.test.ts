@@ -9,6 +9,7 @@ import { waitFor } from '../../../../test/support/index.js';
 import type { DriverInbox, InboxFact, SweptChat } from '../drivers/driver.js';
 import { InboxCursor } from './inbox-cursor.js';
 import { InboxPump } from './inbox-pump.js';
+import { ReportedFacts } from './reported-facts.js';
 
 const SECONDS = 1_700_000_000;
 
@@ -34,11 +35,21 @@ function messageOf(chatId: string): InboxFact {
 /** A page whose store holds these chats, each with one message of {@link SECONDS}. */
 function inboxOf(chats: Record<string, Partial<SweptChat>>): DriverInbox {
   const heads = Object.keys(chats).map((chatId) => ({ chatId, aliases: [], newestSeconds: SECONDS }));
-  const whole = { facts: [], keyless: [], oldestKeylessSeconds: null, complete: true, failure: null };
+  const whole: Omit<SweptChat, 'chatId'> = {
+    facts: [],
+    unreported: [],
+    oldestUnreportedSeconds: null,
+    complete: true,
+    resumeSeconds: null,
+    endsSeconds: null,
+    failure: null,
+  };
   return {
-    drain: () => Promise.resolve({ facts: [], keyless: [], more: false }),
+    drain: () => Promise.resolve({ facts: [], unreported: [], more: false }),
     chatHeads: () => Promise.resolve(heads),
     sweep: (wishes) => Promise.resolve(wishes.map(({ chatId }) => ({ ...whole, chatId, ...chats[chatId] }))),
+    changesSince: () => Promise.resolve({ facts: [], unreported: [], next: null }),
+    standOf: () => Promise.resolve([]),
     acksOf: () => Promise.resolve([]),
     directory: () => Promise.resolve({ chats: [], contacts: [] }),
   };
@@ -86,7 +97,8 @@ describe('InboxPump', () => {
       },
       address: () => ({ tenantId: 'tnt_1', sessionId: 'ses_1', epoch: 1 }),
       onFact: () => undefined,
-      onKeyless: (events) => keyless.push(...events),
+      reported: new ReportedFacts(),
+      onUnreported: (events) => keyless.push(...events.map(({ event }) => event)),
       sweepIntervalMs: 60_000,
     });
     pump.start();
@@ -105,11 +117,50 @@ describe('InboxPump', () => {
   it('keeps the cursor before a message that it could not read', async () => {
     const chats = await sweep(
       inboxOf({
-        'a@c.us': { keyless: ['{"type":"chat"}'], oldestKeylessSeconds: SECONDS - 10 },
-        'b@c.us': { keyless: ['{"type":"image"}'], oldestKeylessSeconds: 0 },
+        'a@c.us': {
+          unreported: [{ reason: 'no_key', event: '{"type":"chat"}' }],
+          oldestUnreportedSeconds: SECONDS - 10,
+        },
+        'b@c.us': {
+          unreported: [{ reason: 'no_key', event: '{"type":"image"}' }],
+          oldestUnreportedSeconds: 0,
+        },
       }),
     );
     expect(chats).toEqual({ 'a@c.us': SECONDS - 11 });
     expect(keyless).toEqual(['{"type":"chat"}', '{"type":"image"}']);
   });
+
+  it('reads a chat piece by piece, and moves its cursor after the last', async () => {
+    const asked: number[] = [];
+    const inbox = inboxOf({ 'a@c.us': {} });
+    const chats = await sweep({
+      ...inbox,
+      sweep: async (wishes) => {
+        asked.push(...wishes.map(({ sinceSeconds }) => sinceSeconds));
+        const [chat] = await inbox.sweep(wishes);
+        const isFirst = asked.length === 1;
+        return chat ? [isFirst ? { ...chat, complete: false, resumeSeconds: SECONDS - 5 } : chat] : [];
+      },
+    });
+    expect(asked).toEqual([1_000, SECONDS - 5]);
+    expect(chats).toEqual({ 'a@c.us': SECONDS });
+  });
+
+  it('tells of a gap when the store does not reach back to the cursor', async () => {
+    await sweep(inboxOf({ 'a@c.us': {} }));
+    const later = inboxOf({ 'a@c.us': { endsSeconds: SECONDS + 50 } });
+    await sweep({
+      ...later,
+      chatHeads: () =>
+        Promise.resolve([{ chatId: 'a@c.us', aliases: ['1@lid'], newestSeconds: SECONDS + 90 }]),
+    });
+    expect(pushed.filter(({ kind }) => kind === 'gap')).toMatchObject([
+      { chat: { id: 'a@c.us', lid: '1@lid' }, from: isoOf(SECONDS), to: isoOf(SECONDS + 50) },
+    ]);
+  });
 });
+
+function isoOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}

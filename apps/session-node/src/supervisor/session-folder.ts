@@ -1,14 +1,14 @@
-import { appendFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { sessionIdSchema } from '#contracts';
 import { AppError } from '#kernel';
 import { z } from 'zod';
 import { findTree, killTree, type BrowserRecord } from './browser-tree.js';
 import { readJsonFile, writeFileAtomically } from './files.js';
+import { Quarantine } from './quarantine.js';
 
 /** Folder below the profiles folder that deleted profiles go through. */
 export const TRASH = 'trash';
-const QUARANTINE_MAX_BYTES = 1024 * 1024;
 const LOCKS = ['SingletonLock', 'SingletonCookie', 'SingletonSocket'];
 
 const browserRecordSchema = z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() });
@@ -89,10 +89,9 @@ export class SessionFolder {
     await writeFileAtomically(this.sessionRecord, JSON.stringify(record));
   }
 
-  /** Keeps events that have no key, up to a size; the caller counts them. */
-  async addToQuarantine(events: readonly string[]): Promise<void> {
-    if (events.length === 0 || (await sizeOf(this.quarantine)) > QUARANTINE_MAX_BYTES) return;
-    await appendFile(this.quarantine, `${events.join('\n')}\n`, { mode: 0o600 });
+  /** What could not be reported of this session; counted from `now` on when nothing is there. */
+  openQuarantine(now: Date): Promise<Quarantine> {
+    return Quarantine.load(this.quarantine, join(this.root, 'quarantine.json'), now);
   }
 
   /**
@@ -112,14 +111,5 @@ export class SessionFolder {
       throw error;
     }
     await rm(grave, { recursive: true, force: true, maxRetries: 4 });
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-    throw error;
   }
 }

@@ -32,7 +32,7 @@ export class SessionOwner {
   private loop: Promise<void> | undefined;
   private readonly login: LoginRecord;
   private readonly restarts: RestartPolicy;
-  private readonly inbox: InboxLink;
+  readonly inbox: InboxLink;
   private readonly log: Logger;
 
   constructor(
@@ -93,6 +93,7 @@ export class SessionOwner {
   /** Stops the session and keeps its login; resolves when no process is left. */
   async stop(): Promise<void> {
     await this.halt({ cause: 'requested' });
+    await this.inbox.close();
     this.board.apply({ kind: 'stop_requested' });
   }
 

@@ -1,4 +1,4 @@
-import type { HeartbeatAnswer, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
+import type { HeartbeatAnswer, NodeFact, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
 import { AppError } from '#kernel';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { SessionOwner } from './session-owner.js';
@@ -110,12 +110,23 @@ export class SessionRegistry {
     }
   }
 
-  /** The api says that another epoch owns these: their browsers close, their profiles stay. */
-  closeStale(sessionIds: string[]): void {
-    for (const sessionId of sessionIds) {
+  /** The api says that another epoch owns these: their browsers close, their profiles stay. An answer about an epoch that is past says nothing of now. */
+  closeStale(stale: readonly { sessionId: string; epoch: number | undefined }[]): void {
+    for (const { sessionId, epoch } of stale) {
       const place = this.places.get(sessionId);
-      if (place?.owner.isWanted) this.stopInBackground(place);
+      if (!place?.owner.isWanted || (epoch ?? Infinity) < place.owner.address.epoch) continue;
+      this.stopInBackground(place);
     }
+  }
+
+  /** The api refused a fact of this session for good. */
+  refused(sessionId: string, fact: NodeFact): void {
+    this.places.get(sessionId)?.owner.inbox.refused(fact);
+  }
+
+  epochOf(sessionId: string): number | undefined {
+    const place = this.places.get(sessionId);
+    return place?.isOurs ? place.owner.address.epoch : undefined;
   }
 
   /** For process-level handlers: true when the failure belonged to a session, which is then recycled. */

@@ -21,10 +21,12 @@ export class SessionVitals {
   }
 
   saw(fact: InboxFact, at: Date): void {
-    const isInbound = fact.kind === 'message.upsert' && !fact.message.fromMe;
-    const ack = fact.kind === 'message.ack' ? fact.ack : fact.message.ack;
-    if (isInbound) this.lastInboundAt = at.toISOString();
-    else if (ack !== null && ack >= 1) this.lastAckAt = at.toISOString();
+    if (fact.kind === 'message.upsert' && !fact.message.fromMe) {
+      this.lastInboundAt = at.toISOString();
+    } else if (fact.kind === 'message.upsert' || fact.kind === 'message.ack') {
+      const ack = fact.kind === 'message.ack' ? fact.ack : fact.message.ack;
+      if (ack !== null && ack >= 1) this.lastAckAt = at.toISOString();
+    }
   }
 
   async describe(known: {

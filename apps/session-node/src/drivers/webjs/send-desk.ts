@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { waKey, type MediaType, type SendOutcome } from '#contracts';
 import { DeadlineError } from '#kernel';
 import { failpoint } from '#runtime';
@@ -9,6 +10,7 @@ import { NO_SCRIPT, type PageAgent } from './page-agent.js';
 import { LARGE_TRANSFER_BYTES, TransferGateBusy } from './transfer-gate.js';
 
 const CANCEL_TIMEOUT_MS = 5_000;
+const TYPING_TIMEOUT_MS = 5_000;
 const MAX_WAITING = 100;
 
 /** Extension WhatsApp shows for a file without a name. */
@@ -26,6 +28,8 @@ export class SendDesk {
     private readonly agent: () => PageAgent,
     private readonly courier: MediaCourier,
     private readonly isGone: () => boolean,
+    /** Gone, and nobody closed it. */
+    private readonly isLost: () => boolean,
   ) {}
 
   /** Never rejects. */
@@ -43,6 +47,7 @@ export class SendDesk {
   }
 
   private async sendNow(order: SendOrder): Promise<SendOutcome> {
+    if (order.typingMs && !this.isGone()) await this.showTyping(order.chatId, order.typingMs);
     if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
     const { content, media } = order;
     try {
@@ -57,15 +62,25 @@ export class SendDesk {
     } catch (error) {
       if (error instanceof TransferGateBusy) return notSent('busy', error.message);
       if (!(error instanceof MediaUnavailable)) return unknown(error);
+      if (this.isLost()) return notSent('page_crashed', 'the page died while the file was brought into it');
       if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
       return { outcome: 'not_sent', retry: error.retry, code: 'media_unavailable', reason: error.message };
+    }
+  }
+
+  /** Only what is sent in this chat waits for it. */
+  private async showTyping(chatId: string, forMs: number): Promise<void> {
+    try {
+      if (await this.agent().call('showTyping', [chatId], TYPING_TIMEOUT_MS)) await delay(forMs);
+    } catch {
+      // A page that does not answer shows it at the send that follows.
     }
   }
 
   private async handOver(order: SendOrder, raw: RawSendOrder, bytes: number): Promise<SendOutcome> {
     await failpoint('node.send.before-hand-over');
     try {
-      const result = await this.agent().call('send', [raw], transferTimeoutMs(bytes));
+      const result = await this.agent().call('send', [raw], transferTimeoutMs(bytes) - (order.typingMs ?? 0));
       await failpoint('node.send.after-hand-over');
       return toOutcome(result);
     } catch (error) {
@@ -118,7 +133,7 @@ function toOutcome(result: RawSendResult): SendOutcome {
   return { outcome: 'handed', waKey: waKey(key), chatId, ack, timestamp: isoOf(t) };
 }
 
-function notSent(code: 'busy' | 'page_gone', reason: string): SendOutcome {
+function notSent(code: 'busy' | 'page_gone' | 'page_crashed', reason: string): SendOutcome {
   return { outcome: 'not_sent', retry: true, code, reason };
 }
 

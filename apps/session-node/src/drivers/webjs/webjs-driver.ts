@@ -50,6 +50,7 @@ export class WebjsDriver extends Driver {
   private readonly courier: MediaCourier;
   private wasOnline = false;
   private gone = false;
+  private lost = false;
   private isWatched = false;
   private lastQrMs = 0;
 
@@ -65,6 +66,7 @@ export class WebjsDriver extends Driver {
       () => this.agent,
       this.courier,
       () => this.gone,
+      () => this.lost,
     );
     this.inbox = new WebjsInbox(() => this.agent, clock);
   }
@@ -204,6 +206,7 @@ export class WebjsDriver extends Driver {
   private lose(cause: Parameters<DriverListener['onGone']>[0], error?: unknown): void {
     if (this.gone) return;
     this.gone = true;
+    this.lost = true;
     this.client?.expectClosing();
     this.listener.onGone(cause, error);
   }

@@ -1,18 +1,25 @@
 import { nodeFactSchema, type WaChat, type WaPerson } from '#contracts';
 import type { Clock } from '#kernel';
-import type { ChatHead, Drained, DriverInbox, InboxFact, SweepWish, SweptChat } from '../driver.js';
-import { ackFact, chatOf, messageFact, personOf } from './converters/index.js';
+import type {
+  ChangedPiece,
+  ChatHead,
+  Drained,
+  DriverInbox,
+  InboxFact,
+  SweepWish,
+  SweptChat,
+  Unreported,
+} from '../driver.js';
+import { ackFact, chatOf, factOf, personOf } from './converters/index.js';
 import type { RawItem, RawSwept } from './page/agent-api.js';
 import type { PageAgent } from './page-agent.js';
 
-/** Last second that a Date can hold. */
-const LATEST_SECONDS = 8.64e12;
 const SWEEP_BUDGET_MS = 8_000;
 const SWEEP_TIMEOUT_MS = 30_000;
 const DIRECTORY_LIMIT = 5_000;
 const DIRECTORY_TIMEOUT_MS = 30_000;
 
-/** The inbox of a WhatsApp Web page. What does not make a valid fact counts as keyless: kept aside, never dropped. */
+/** The inbox of a WhatsApp Web page. What does not make a valid fact is kept aside, never dropped. */
 export class WebjsInbox implements DriverInbox {
   constructor(
     private readonly agent: () => PageAgent,
@@ -21,9 +28,7 @@ export class WebjsInbox implements DriverInbox {
 
   async drain(limit: number): Promise<Drained> {
     const { items, keyless, more } = await this.agent().call('drain', [limit]);
-    const facts: InboxFact[] = [];
-    for (const item of items) this.collect(item, 'live', facts, keyless);
-    return { facts, keyless, more };
+    return { ...this.sorted(items, keyless, 'live'), more };
   }
 
   async chatHeads(): Promise<ChatHead[]> {
@@ -31,19 +36,25 @@ export class WebjsInbox implements DriverInbox {
   }
 
   async sweep(wishes: SweepWish[]): Promise<SweptChat[]> {
-    const asked = wishes.map(({ chatId, sinceSeconds }) => ({ chatId, sinceSeconds }));
+    const asked = wishes.map(({ chatId, sinceSeconds, loadSeconds, again }) => ({
+      chatId,
+      sinceSeconds,
+      loadSeconds,
+      again,
+    }));
     const swept = await this.agent().call('sweep', [asked, SWEEP_BUDGET_MS], SWEEP_TIMEOUT_MS);
     return swept.map((chat) => this.sweptOf(chat));
   }
 
-  private sweptOf({ messages, ...rest }: RawSwept): SweptChat {
-    const swept: SweptChat = { ...rest, facts: [] };
-    for (const message of messages) {
-      if (this.collect({ kind: 'message', message }, 'sweep', swept.facts, swept.keyless)) continue;
-      const seconds = Number.isFinite(message.t) ? message.t : 0;
-      swept.oldestKeylessSeconds = Math.min(swept.oldestKeylessSeconds ?? Infinity, seconds);
-    }
-    return swept;
+  async changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<ChangedPiece> {
+    const args: [number, number, number] = [sinceSeconds, baselineSeconds, from];
+    const { items, next } = await this.agent().call('changesSince', args, SWEEP_TIMEOUT_MS);
+    return { ...this.sorted(items, [], 'sweep'), next };
+  }
+
+  async standOf(waKeys: string[]): Promise<InboxFact[]> {
+    const items = await this.agent().call('standOf', [waKeys], SWEEP_TIMEOUT_MS);
+    return this.sorted(items, [], 'sweep').facts;
   }
 
   async acksOf(waKeys: string[]): Promise<InboxFact[]> {
@@ -56,21 +67,43 @@ export class WebjsInbox implements DriverInbox {
     return { chats: chats.map(chatOf), contacts: contacts.map(personOf) };
   }
 
-  /** @returns false for what makes no valid fact and was kept aside */
-  private collect(item: RawItem, origin: 'live' | 'sweep', facts: InboxFact[], keyless: string[]): boolean {
-    const fact = this.factOf(item, origin);
-    if (fact) facts.push(fact);
-    else keyless.push(JSON.stringify(item));
-    return fact !== undefined;
+  private sweptOf({ items, keyless, oldestKeylessSeconds, ...rest }: RawSwept): SweptChat {
+    const { facts, unreported, oldestSeconds } = this.sorted(items, keyless, 'sweep');
+    const oldest = [oldestKeylessSeconds, oldestSeconds].filter((seconds) => seconds !== null);
+    const oldestUnreportedSeconds = oldest.length > 0 ? Math.min(...oldest) : null;
+    return { ...rest, facts, unreported, oldestUnreportedSeconds };
   }
 
-  private factOf(item: RawItem, origin: 'live' | 'sweep'): InboxFact | undefined {
-    if (item.kind === 'ack') return validated(ackFact(item.ack, this.clock.now()));
-    const isTime = Number.isFinite(item.message.t) && Math.abs(item.message.t) <= LATEST_SECONDS;
-    return isTime ? validated(messageFact(item.message, origin)) : undefined;
+  /** Facts, and what makes none with the time of the oldest message among it. */
+  private sorted(items: readonly RawItem[], keyless: readonly string[], origin: 'live' | 'sweep') {
+    const facts: InboxFact[] = [];
+    const unreported = keyless.map((event): Unreported => ({ reason: 'no_key', event }));
+    let oldestSeconds: number | null = null;
+    for (const item of items) {
+      const fact = this.validFact(item, origin);
+      if (fact) facts.push(fact);
+      else {
+        unreported.push({ reason: 'unreadable', event: JSON.stringify(item) });
+        oldestSeconds = Math.min(oldestSeconds ?? Infinity, secondsOf(item));
+      }
+    }
+    return { facts, unreported, oldestSeconds };
+  }
+
+  private validFact(item: RawItem, origin: 'live' | 'sweep'): InboxFact | undefined {
+    try {
+      const fact = factOf(item, origin, this.clock.now());
+      return nodeFactSchema.safeParse(fact).success ? fact : undefined;
+    } catch (error) {
+      // A time that is none.
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
   }
 }
 
-function validated(fact: InboxFact): InboxFact | undefined {
-  return nodeFactSchema.safeParse(fact).success ? fact : undefined;
+/** Time of a message; a change holds no chat back. */
+function secondsOf(item: RawItem): number {
+  if (item.kind !== 'message') return Infinity;
+  return Number.isFinite(item.message.t) ? item.message.t : 0;
 }

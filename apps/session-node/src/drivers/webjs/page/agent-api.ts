@@ -52,7 +52,29 @@ export interface RawAck {
   ack: number;
 }
 
-export type RawItem = { kind: 'message'; message: RawMessage } | { kind: 'ack'; ack: RawAck };
+/** The message that a change is about. */
+export interface RawTarget extends RawKey {
+  chat: RawPerson;
+}
+
+export interface RawReaction {
+  sender: RawPerson;
+  fromMe: boolean;
+  /** Empty: taken back. */
+  emoji: string;
+  /** Milliseconds since 1970. */
+  atMs: number;
+}
+
+export type RawItem =
+  | { kind: 'message'; message: RawMessage }
+  | { kind: 'ack'; ack: RawAck }
+  /** `message` as it stands after the edit. */
+  | { kind: 'edit'; message: RawMessage; editedMs: number }
+  /** `t` in unix seconds; null when the page does not tell. */
+  | { kind: 'revoke'; target: RawTarget; by: RawPerson | null; t: number | null }
+  /** `whole`: these are all that stand on the message. */
+  | { kind: 'reactions'; target: RawTarget; reactions: RawReaction[]; whole: boolean };
 
 export interface RawDrained {
   items: RawItem[];
@@ -60,15 +82,36 @@ export interface RawDrained {
   more: boolean;
 }
 
+export interface RawWish {
+  chatId: string;
+  /** Unix seconds; messages of this second are included. */
+  sinceSeconds: number;
+  /** Unix seconds; the page loads the chat back to here, so that changes of older messages are seen. */
+  loadSeconds: number;
+  /** Also what was told before in this document. */
+  again: boolean;
+}
+
 export interface RawSwept {
   chatId: string;
-  messages: RawMessage[];
+  items: RawItem[];
   keyless: string[];
   /** Unix seconds of the oldest keyless message, 0 when its time is unknown; null without keyless messages. */
   oldestKeylessSeconds: number | null;
   complete: boolean;
+  /** There is more from this second on; null when everything was read, or nothing could be. */
+  resumeSeconds: number | null;
+  /** The store ends here: time of the oldest message it holds. Null while it reaches further back than asked. */
+  endsSeconds: number | null;
   /** What went wrong with this chat; null when nothing did. */
   failure: string | null;
+}
+
+/** Changes of messages the page holds, read piece by piece. */
+export interface RawChanged {
+  items: RawItem[];
+  /** Where the next piece begins; null after the last. */
+  next: number | null;
 }
 
 export interface RawHead {
@@ -148,6 +191,8 @@ export interface PageAgentApi {
   probe(): RawProbe;
   refreshQr(): void;
   requestPairingCode(phone: string): Promise<string>;
+  /** Shows "typing" in a chat; false when the page could not. */
+  showTyping(chatId: string): Promise<boolean>;
   send(order: RawSendOrder): Promise<RawSendResult>;
   /** Gives a send up that has not taken its id, and tells what is known of it. */
   cancelSend(waMessageId: string, chatId: string): Promise<RawSendResult>;
@@ -157,7 +202,11 @@ export interface PageAgentApi {
   ): Promise<{ phone: string; exists: boolean; waId: string | null; lid: string | null }[]>;
   drain(limit: number): RawDrained;
   chatHeads(): RawHead[];
-  sweep(wishes: { chatId: string; sinceSeconds: number }[], budgetMs: number): Promise<RawSwept[]>;
+  sweep(wishes: RawWish[], budgetMs: number): Promise<RawSwept[]>;
+  /** What changed since then on messages from `baselineSeconds` on, beginning at `from`. */
+  changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<RawChanged>;
+  /** How single messages stand now: content when it can be read, edit, revoke, reactions. */
+  standOf(waKeys: string[]): Promise<RawItem[]>;
   acksOf(waKeys: string[]): Promise<RawAck[]>;
   directory(limit: number): { chats: (RawPerson & { kind: string })[]; contacts: RawPerson[] };
   addChunk(transferId: string, base64: string): void;

@@ -1,8 +1,11 @@
 import type { RawAck, RawDrained, RawItem } from './agent-api.js';
+import { changeItems } from './changes.js';
 import { describeError } from './describe-error.js';
 import { keyParts } from './ids.js';
 import { isMessage, rawMessage } from './raw-message.js';
-import { page, wa, type WaMsg } from './wa.js';
+import { reactionItem } from './reactions.js';
+import { markChanged, markTold } from './told.js';
+import { page, wa, type WaMsg, type WaReaction } from './wa.js';
 
 /** How long an undecryptable message may still be decrypted before it is reported as such. */
 const DECRYPT_WAIT_MS = 15_000;
@@ -12,8 +15,12 @@ const GATHER_MS = 10;
 /** Models waiting to be drained; beyond it the sweep brings what is dropped here. */
 const MAX_QUEUED = 5_000;
 
+/** What of a model is news: the message as a whole, or one thing about it. */
+type News = 'message' | 'change' | 'ack';
+
 /** Models that changed since the driver last asked; each once, turned into plain data only when drained. */
-const queue = new Map<WaMsg, 'message' | 'ack'>();
+const queue = new Map<WaMsg, Set<News>>();
+const reactions: WaReaction[] = [];
 let signalled = false;
 let sets = 0;
 
@@ -32,7 +39,11 @@ export function attachInbox(): void {
     else enqueue(msg, 'message');
   });
   Msg.on('change:type', (msg) => {
-    if (isMessage(msg) && msg.type !== 'ciphertext' && msg.type !== 'revoked') enqueue(msg, 'message');
+    if (isMessage(msg) && msg.type !== 'ciphertext')
+      enqueue(msg, msg.type === 'revoked' ? 'change' : 'message');
+  });
+  Msg.on('change:latestEditSenderTimestampMs change:body change:caption', (msg) => {
+    if ((msg.latestEditSenderTimestampMs ?? 0) > 0 && isMessage(msg)) enqueue(msg, 'change');
   });
   Msg.on('change:ack', (msg) => {
     if (msg.id?.fromMe) enqueue(msg, 'ack');
@@ -40,16 +51,26 @@ export function attachInbox(): void {
   sets += 1;
 }
 
+/** Keeps rows of the page's table of reactions until they are drained. */
+export function tellReactions(rows: WaReaction[]): void {
+  for (const row of rows) if (reactions.length < MAX_QUEUED) reactions.push(row);
+  signal();
+}
+
+/** Up to `limit` models' news; reactions come after the messages that they may be about. */
 export function drain(limit: number): RawDrained {
   const drained: RawDrained = { items: [], keyless: [], more: false };
-  for (const [msg, kind] of queue) {
-    if (drained.items.length >= limit) break;
+  let models = 0;
+  for (const [msg, news] of queue) {
+    if (models >= limit) break;
+    models += 1;
     queue.delete(msg);
-    const item = itemOf(msg, kind);
-    if (item) drained.items.push(item);
+    const items = itemsOf(msg, news);
+    if (items) drained.items.push(...items);
     else drained.keyless.push(keylessForm(msg));
   }
-  drained.more = queue.size > 0;
+  if (queue.size === 0) drained.items.push(...reactions.splice(0, limit).flatMap(readableReaction));
+  drained.more = queue.size > 0 || reactions.length > 0;
   signalled = false;
   return drained;
 }
@@ -70,17 +91,37 @@ export function ackOf(msg: WaMsg): RawAck | undefined {
 }
 
 /** A model that cannot be read is told as keyless: it must not take the others with it. */
-function itemOf(msg: WaMsg, kind: 'message' | 'ack'): RawItem | undefined {
+function itemsOf(msg: WaMsg, news: ReadonlySet<News>): RawItem[] | undefined {
   try {
-    return kind === 'message' ? messageItem(msg) : ackItem(msg);
+    if (news.has('message')) return messageItems(msg);
+    const ack = news.has('ack') ? ackItem(msg) : undefined;
+    if (news.has('ack') && !ack) return undefined;
+    const items = [...(ack ? [ack] : []), ...(news.has('change') ? changeItems(msg) : [])];
+    markChanged(msg);
+    return items;
   } catch {
     return undefined;
   }
 }
 
-function messageItem(msg: WaMsg): RawItem | undefined {
+/** A message and, right behind it, what became of it meanwhile. */
+function messageItems(msg: WaMsg): RawItem[] | undefined {
   const message = rawMessage(msg);
-  return message && { kind: 'message', message };
+  if (!message) return undefined;
+  const items: RawItem[] = [{ kind: 'message', message }, ...changeItems(msg)];
+  // Its reactions are read by the sweep.
+  if (msg.hasReaction !== true) markTold(msg);
+  return items;
+}
+
+/** A row that cannot be read is left to the sweep, which reads all reactions of a message. */
+function readableReaction(row: WaReaction): RawItem[] {
+  try {
+    const item = reactionItem(row);
+    return item ? [item] : [];
+  } catch {
+    return [];
+  }
 }
 
 function ackItem(msg: WaMsg): RawItem | undefined {
@@ -88,10 +129,19 @@ function ackItem(msg: WaMsg): RawItem | undefined {
   return ack && { kind: 'ack', ack };
 }
 
-function enqueue(msg: WaMsg, kind: 'message' | 'ack'): void {
-  if (queue.get(msg) === 'message') return;
-  if (queue.size >= MAX_QUEUED && !queue.has(msg)) return;
-  queue.set(msg, kind);
+function enqueue(msg: WaMsg, news: News): void {
+  const known = queue.get(msg);
+  if (known) {
+    known.add(news);
+    return;
+  }
+  // A whole message that finds no room is found by the sweep; so is what changed.
+  if (queue.size >= MAX_QUEUED) return;
+  queue.set(msg, new Set([news]));
+  signal();
+}
+
+function signal(): void {
   if (signalled) return;
   signalled = true;
   setTimeout(() => page.wagateSignal?.(), GATHER_MS);

@@ -1,12 +1,16 @@
 import type { PageAgentApi } from './agent-api.js';
 import { download, mediaSize } from './downloads.js';
-import { attachInbox, drain } from './inbox-queue.js';
+import { attachInbox, drain, tellReactions } from './inbox-queue.js';
 import { checkNumbers, logout, probe, refreshQr, requestPairingCode } from './login.js';
 import { lookup } from './lookup.js';
 import { attachSend, cancelSend, NOT_READY, OTHER_DOCUMENT, send } from './send.js';
 import { applyShims } from './shims/index.js';
 import { announceMissedSync } from './shims/warm-sync.js';
-import { acksOf, chatHeads, directory, sweep } from './sweep.js';
+import { changesSince, standOf } from './changes.js';
+import { directory } from './directory.js';
+import { attachReactions } from './reactions.js';
+import { acksOf, chatHeads, sweep } from './sweep.js';
+import { showTyping } from './typing.js';
 import { addChunk, attachTransfers, dropTransfer, readChunk } from './transfers.js';
 
 let attached = false;
@@ -23,11 +27,13 @@ const agent: PageAgentApi = {
     attachTransfers();
     attachSend();
     attachInbox();
+    attachReactions(tellReactions);
     isReady = true;
   },
   probe,
   refreshQr,
   requestPairingCode,
+  showTyping: (chatId) => (isReady ? showTyping(chatId) : Promise.resolve(false)),
   send: (order) => (isReady ? send(order) : Promise.resolve(NOT_READY)),
   cancelSend: (waMessageId, chatId) =>
     isReady ? cancelSend(waMessageId, chatId) : Promise.resolve(OTHER_DOCUMENT),
@@ -36,6 +42,8 @@ const agent: PageAgentApi = {
   drain,
   chatHeads,
   sweep,
+  changesSince,
+  standOf,
   acksOf,
   directory,
   addChunk,

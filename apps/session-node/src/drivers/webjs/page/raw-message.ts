@@ -58,15 +58,18 @@ export function rawMessage(msg: WaMsg): RawMessage | undefined {
 }
 
 function authorOf(msg: WaMsg, fromMe: boolean, remote: string): RawPerson {
-  if (fromMe) {
-    const prefs = wa('WAWebUserPrefsMeUser');
-    const phoneForm = widText(prefs.getMaybeMePnUser());
-    const lid = widText(prefs.getMaybeMeLidUser()) ?? null;
-    const name = wa('WAWebConnModel').Conn.pushname ?? null;
-    return { id: phoneForm ?? lid ?? remote, phone: phoneForm?.split('@')[0] ?? null, lid, name };
-  }
+  if (fromMe) return authorSelf(remote);
   const author = widText(msg.author) ?? widText(msg.id?.participant) ?? widText(msg.from) ?? remote;
   return personOf(author, msg.notifyName);
+}
+
+/** The login itself; `fallback` stands for it while the page does not know who that is. */
+export function authorSelf(fallback: string): RawPerson {
+  const prefs = wa('WAWebUserPrefsMeUser');
+  const phoneForm = widText(prefs.getMaybeMePnUser());
+  const lid = widText(prefs.getMaybeMeLidUser()) ?? null;
+  const name = wa('WAWebConnModel').Conn.pushname ?? null;
+  return { id: phoneForm ?? lid ?? fallback, phone: phoneForm?.split('@')[0] ?? null, lid, name };
 }
 
 /** For media the body holds a thumbnail, which is nobody's text. */

@@ -1,9 +1,11 @@
-import type { RawAck, RawHead, RawMessage, RawPerson, RawSwept } from './agent-api.js';
+import type { RawAck, RawHead, RawItem, RawSwept, RawWish } from './agent-api.js';
+import { allChanges } from './changes.js';
 import { describeError } from './describe-error.js';
 import { idsOf, widText } from './ids.js';
 import { ackOf, keylessForm } from './inbox-queue.js';
 import { chatsOf, findByWaKey } from './messages.js';
-import { chatPerson, isMessage, personOf, rawMessage } from './raw-message.js';
+import { isMessage, rawMessage } from './raw-message.js';
+import { isTold, markTold } from './told.js';
 import { wa, type WaChat, type WaMsg } from './wa.js';
 
 const YOUNG_CIPHERTEXT_SECONDS = 20;
@@ -11,6 +13,8 @@ const YOUNG_CIPHERTEXT_SECONDS = 20;
 const LOAD_TIMEOUT_MS = 4_000;
 /** A time later than now by more than this is none. */
 const FUTURE_SLACK_SECONDS = 86_400;
+/** Messages turned into plain data in one call; a chat with more goes on from where it stopped. */
+const MAX_MESSAGES = 500;
 
 /** Newest message time of every chat that has messages. */
 export function chatHeads(): RawHead[] {
@@ -38,49 +42,77 @@ function newestOf(chat: WaChat): number {
   }
 }
 
-/** Reads chats from a time on. One that takes longer than the budget is told as incomplete and continues later. */
-export async function sweep(
-  wishes: { chatId: string; sinceSeconds: number }[],
-  budgetMs: number,
-): Promise<RawSwept[]> {
+/**
+ * Reads chats from a time on, up to {@link MAX_MESSAGES} in all; what is left over continues at `resumeSeconds`.
+ * A chat that takes longer than the budget is told as incomplete.
+ */
+export async function sweep(wishes: RawWish[], budgetMs: number): Promise<RawSwept[]> {
   const until = performance.now() + budgetMs;
   const swept: RawSwept[] = [];
-  for (const { chatId, sinceSeconds } of wishes) swept.push(await sweepChat(chatId, sinceSeconds, until));
+  let room = MAX_MESSAGES;
+  for (const wish of wishes) {
+    const chat = await sweepChat(wish, until, room);
+    room -= chat.items.filter(({ kind }) => kind === 'message').length + chat.keyless.length;
+    swept.push(chat);
+  }
   return swept;
 }
 
 /** One chat that cannot be read says so in its own result and leaves the others alone. */
-async function sweepChat(chatId: string, sinceSeconds: number, until: number): Promise<RawSwept> {
+async function sweepChat(wish: RawWish, until: number, room: number): Promise<RawSwept> {
   const result: RawSwept = {
-    chatId,
-    messages: [],
+    chatId: wish.chatId,
+    items: [],
     keyless: [],
     oldestKeylessSeconds: null,
-    complete: true,
+    complete: room > 0,
+    resumeSeconds: room > 0 ? null : wish.sinceSeconds,
+    endsSeconds: null,
     failure: null,
   };
+  if (room <= 0) return result;
   try {
-    for (const chat of chatsOf(chatId)) {
-      if (await loadBackTo(chat, sinceSeconds, until)) collect(chat, sinceSeconds, result);
-      else result.complete = false;
+    const found: WaMsg[] = [];
+    const ends: (number | null)[] = [];
+    for (const chat of chatsOf(wish.chatId)) {
+      const end = await loadBackTo(chat, Math.min(wish.sinceSeconds, wish.loadSeconds), until);
+      if (end === undefined) result.complete = false;
+      else {
+        ends.push(end);
+        found.push(...wanted(chat, wish));
+      }
     }
+    result.endsSeconds = endOf(ends);
+    await collect(found, result, { room, until });
   } catch (error) {
     result.complete = false;
     result.failure = describeError(error, 'reading the chat');
   }
-  result.messages.sort((a, b) => a.t - b.t);
   return result;
 }
 
-/** Loads from the page's store until the chat holds everything since then; false when time ran out. */
-async function loadBackTo(chat: WaChat, sinceSeconds: number, until: number): Promise<boolean> {
+/** Where the store ends for somebody whose messages may stand in several chats; null while one goes further back. */
+function endOf(ends: readonly (number | null)[]): number | null {
+  const known = ends.filter((end) => end !== null);
+  return known.length > 0 && known.length === ends.length ? Math.min(...known) : null;
+}
+
+/**
+ * Loads from the page's store until the chat holds everything since then. @returns undefined when time ran out, the
+ * oldest message's time when the store ends before, null otherwise (also for a chat without messages)
+ */
+async function loadBackTo(
+  chat: WaChat,
+  sinceSeconds: number,
+  until: number,
+): Promise<number | null | undefined> {
   for (;;) {
     const held = chat.msgs.getModelsArray();
     const oldest = held.reduce((time, msg) => (msg.t < time ? msg.t : time), Infinity);
-    if (oldest < sinceSeconds) return true;
-    if (performance.now() > until) return false;
+    if (oldest < sinceSeconds) return null;
+    if (performance.now() > until) return undefined;
     const loaded = await inTime(wa('WAWebChatLoadMessages').loadEarlierMsgs({ chat }));
-    if (!loaded || loaded.length === 0) return true;
+    if (!loaded || loaded.length === 0) return Number.isFinite(oldest) ? oldest : null;
   }
 }
 
@@ -96,18 +128,41 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function collect(chat: WaChat, sinceSeconds: number, result: RawSwept): void {
-  for (const msg of chat.msgs.getModelsArray()) {
-    if (msg.t < sinceSeconds || !isMessage(msg) || isStillDecrypting(msg)) continue;
-    const message = readable(msg);
-    if (message) result.messages.push(message);
+/** What a wish asks for, of one chat. */
+function wanted(chat: WaChat, { sinceSeconds, again }: RawWish): WaMsg[] {
+  const isWanted = (msg: WaMsg): boolean =>
+    !(msg.t < sinceSeconds) && (again || !isTold(msg)) && isMessage(msg) && !isStillDecrypting(msg);
+  return chat.msgs.getModelsArray().filter(isWanted);
+}
+
+/** Oldest first. Stops at a limit, but never within a second: the next call begins with a whole one. */
+async function collect(
+  found: WaMsg[],
+  result: RawSwept,
+  { room, until }: { room: number; until: number },
+): Promise<void> {
+  found.sort((a, b) => a.t - b.t);
+  for (const [index, msg] of found.entries()) {
+    const isOver = index >= room || (index > 0 && performance.now() > until);
+    if (isOver && msg.t !== found[index - 1]?.t) {
+      result.complete = false;
+      result.resumeSeconds = msg.t;
+      return;
+    }
+    const items = await readable(msg);
+    if (items) result.items.push(...items);
     else addKeyless(msg, result);
   }
 }
 
-function readable(msg: WaMsg): RawMessage | undefined {
+/** A message with all that is known of it; undefined for one that cannot be read. */
+async function readable(msg: WaMsg): Promise<RawItem[] | undefined> {
   try {
-    return rawMessage(msg);
+    const message = rawMessage(msg);
+    if (!message) return undefined;
+    const items: RawItem[] = [{ kind: 'message', message }, ...(await allChanges(msg))];
+    markTold(msg);
+    return items;
   } catch {
     return undefined;
   }
@@ -141,33 +196,4 @@ async function ackByKey(text: string): Promise<RawAck | undefined> {
   } catch {
     return undefined;
   }
-}
-
-const KINDS: Record<string, string> = {
-  'c.us': 'person',
-  lid: 'person',
-  'g.us': 'group',
-  broadcast: 'broadcast',
-  newsletter: 'newsletter',
-};
-
-/** Chats and people the page knows, up to `limit` of each. */
-export function directory(limit: number): { chats: (RawPerson & { kind: string })[]; contacts: RawPerson[] } {
-  const { Chat, Contact } = wa('WAWebCollections');
-  const chats = new Map<string, RawPerson & { kind: string }>();
-  for (const chat of Chat.getModelsArray().slice(0, limit)) {
-    const kind = KINDS[chat.id.server ?? ''];
-    const text = widText(chat.id);
-    if (kind === undefined || text === undefined) continue;
-    const person = chatPerson(text);
-    chats.set(person.id, { ...person, kind });
-  }
-  const contacts = new Map<string, RawPerson>();
-  for (const contact of Contact.getModelsArray().slice(0, limit)) {
-    const text = widText(contact.id);
-    if (text === undefined || KINDS[contact.id.server ?? ''] !== 'person') continue;
-    const person = personOf(text);
-    contacts.set(person.id, person);
-  }
-  return { chats: [...chats.values()], contacts: [...contacts.values()] };
 }

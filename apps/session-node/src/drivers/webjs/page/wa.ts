@@ -41,6 +41,11 @@ export interface WaMsg {
   vcardList?: { vcard?: string }[];
   pollName?: string;
   pollOptions?: { name?: string }[];
+  latestEditSenderTimestampMs?: number;
+  revokeSender?: WaWid;
+  /** Unix seconds. */
+  revokeTimestamp?: number;
+  hasReaction?: boolean;
   downloadMedia?(options: object): Promise<unknown>;
 }
 
@@ -59,6 +64,31 @@ export interface WaContact {
   formattedName?: string;
 }
 
+/** A row of the page's table of reactions, as its `bulkUpsert` is given it (whatsapp-web.js, Client.js). */
+export interface WaReaction {
+  id?: WaKey;
+  reactionParentKey?: WaKey;
+  reactionText?: string;
+  /** Milliseconds. */
+  reactionTimestamp?: number;
+  author?: WaWid;
+  from?: WaWid;
+}
+
+/** One person's reaction, as the collection of reactions shows it (whatsapp-web.js, Reaction.js). */
+export interface WaReactionSender {
+  msgKey?: WaKey;
+  reactionText?: string;
+  timestamp?: number;
+  senderUserJid?: WaWid | string;
+}
+
+interface WaReactionGroups {
+  reactions: {
+    getModelsArray(): { senders: WaReactionSender[] | { getModelsArray(): WaReactionSender[] } }[];
+  };
+}
+
 interface Listenable<T> {
   on(event: string, handler: (model: T, value?: unknown) => void): unknown;
 }
@@ -72,6 +102,7 @@ interface WaModules {
     };
     Chat: { get(id: unknown): WaChat | undefined; getModelsArray(): WaChat[] };
     Contact: { get(id: unknown): WaContact | undefined; getModelsArray(): WaContact[] };
+    Reactions: { find(msgKey: string): Promise<WaReactionGroups | null | undefined> };
   };
   WAWebSocketModel: {
     Socket: Listenable<unknown> & { state?: string; hasSynced?: boolean; logout(): Promise<void> };
@@ -101,7 +132,11 @@ interface WaModules {
   WAWebLinkPreviewChatAction: {
     getLinkPreview(link: object): Promise<{ data?: object } | null | undefined>;
   };
+  WAWebChatStateBridge: { sendChatStateComposing(wid: WaWid): Promise<unknown> };
   WAWebChatLoadMessages: { loadEarlierMsgs(options: { chat: WaChat }): Promise<WaMsg[] | undefined> };
+  WAWebAddonReactionTableMode: {
+    reactionTableMode: { bulkUpsert(reactions: WaReaction[], ...rest: unknown[]): unknown };
+  };
   WAWebDownloadManager: {
     downloadManager: { downloadAndMaybeDecrypt(request: object): Promise<ArrayBuffer> };
   };

@@ -1,0 +1,100 @@
+import type { ChangeFact, InboxFact } from '../drivers/driver.js';
+
+/** Several times what a page signals between two sweeps. */
+const REMEMBERED_MAX = 20_000;
+
+/**
+ * What was reported lately, so that overlapping reads are not sent again and again. Only an economy: what is
+ * forgotten is told once more, and every fact is safe to repeat.
+ */
+export class ReportedFacts {
+  private readonly forms = new Map<string, string>();
+
+  /**
+   * Those that were not reported in this form. Behind a message that is news, its changes are news as well: they may
+   * have been told before it, when nobody knew it.
+   */
+  news(facts: readonly InboxFact[]): InboxFact[] {
+    const fresh = new Set<string>();
+    return facts.filter((fact) => {
+      if (fact.kind === 'message.ack') return this.isHigherAck(fact);
+      if (fact.kind !== 'message.upsert') return this.isNewChange(fact) || fresh.has(fact.target.waKey);
+      const { waKey } = fact.message;
+      const isUnknown = !this.forms.has(waKey);
+      if (!this.isNewForm(fact)) return false;
+      if (isUnknown) fresh.add(waKey);
+      return true;
+    });
+  }
+
+  /** It did not get through: it is news again. */
+  forget(fact: InboxFact): void {
+    for (const key of keysOf(fact)) this.forms.delete(key);
+  }
+
+  clear(): void {
+    this.forms.clear();
+  }
+
+  private isHigherAck({ waKey, ack: risen }: Extract<InboxFact, { kind: 'message.ack' }>): boolean {
+    const [type = '', ack] = this.forms.get(waKey)?.split('|') ?? [];
+    if (ack !== undefined && Number(ack) >= risen && risen >= 0) return false;
+    this.remember(waKey, `${type}|${risen}`);
+    return true;
+  }
+
+  /** The page can lose what it could read: only content in place of none is news. */
+  private isNewForm({ message }: Extract<InboxFact, { kind: 'message.upsert' }>): boolean {
+    const { waKey, content, ack: now } = message;
+    const [type, ack] = this.forms.get(waKey)?.split('|') ?? [];
+    const isKnown = type !== undefined && type !== '';
+    const isReadable = type === 'undecryptable' && content.type !== 'undecryptable';
+    if (isKnown && !isReadable && Number(ack) >= (now ?? 0)) return false;
+    this.remember(waKey, `${isKnown && !isReadable ? type : content.type}|${now ?? 0}`);
+    return true;
+  }
+
+  private isNewChange(fact: ChangeFact): boolean {
+    const known = keysOf(fact).map((key) => this.forms.get(key));
+    const now = formsOf(fact);
+    const isNews = now.some((form, index) => form !== known[index]);
+    if (isNews) for (const [index, key] of keysOf(fact).entries()) this.remember(key, now[index] ?? '');
+    return isNews;
+  }
+
+  private remember(key: string, form: string): void {
+    this.forms.delete(key);
+    this.forms.set(key, form);
+    if (this.forms.size <= REMEMBERED_MAX) return;
+    const [oldest] = this.forms.keys();
+    if (oldest !== undefined) this.forms.delete(oldest);
+  }
+}
+
+/** Under which keys a fact is remembered; a change apart from its message. */
+function keysOf(fact: InboxFact): string[] {
+  switch (fact.kind) {
+    case 'message.upsert':
+      return [fact.message.waKey];
+    case 'message.ack':
+      return [fact.waKey];
+    case 'message.edit':
+      return [`edit ${fact.target.waKey}`];
+    case 'message.revoke':
+      return [`revoke ${fact.target.waKey}`];
+    case 'message.reactions': {
+      const { waKey } = fact.target;
+      if (fact.wholeAt !== null) return [`reactions ${waKey}`];
+      return fact.reactions.map(({ sender, fromMe }) => `reaction ${waKey} ${fromMe ? 'me' : sender.id}`);
+    }
+  }
+}
+
+function formsOf(fact: ChangeFact): string[] {
+  if (fact.kind === 'message.edit') return [fact.editedAt];
+  if (fact.kind === 'message.revoke') return ['revoked'];
+  const forms = fact.reactions.map(
+    ({ sender, fromMe, emoji, at }) => `${fromMe ? 'me' : sender.id} ${emoji ?? ''} ${at}`,
+  );
+  return fact.wholeAt === null ? forms : [forms.sort().join('|')];
+}

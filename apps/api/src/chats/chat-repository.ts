@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { chatIdSchema, type WaChat } from '#contracts';
 import { type ChatRow, Database, type Query } from '#database';
 import { newId } from '#kernel';
-import { findAliases, type Aliases } from './known-lids.js';
+import { EventLog, type NewEvent } from '../events/index.js';
+import { IdentityRepository } from '../identities/index.js';
 
 /** A message that makes its chat the newest. */
 export interface ChatTouch {
@@ -25,29 +26,70 @@ export interface ChatPosition {
   id: string;
 }
 
+/** A chat as it is read. */
+export type StoredChat = ChatRow & {
+  /** Times of which the phone may have messages that no linked device has. */
+  gaps: { from: string; to: string }[];
+};
+
 /** A chat with the time that orders it, in microseconds since 1970: a Date would lose what Postgres keeps. */
-export type ListedChat = ChatRow & { activeAt: string };
+export type ListedChat = StoredChat & { activeAt: string };
+
+/** A chat as it is stored after a report. */
+export interface UpsertedChat extends Pick<ChatRow, 'id' | 'waId' | 'kind' | 'name' | 'phone' | 'lid'> {
+  /** It was there before, and is named otherwise now. */
+  isChanged: boolean;
+}
 
 const COLUMNS = `tenant_id AS "tenantId", id, session_id AS "sessionId", wa_id AS "waId", kind, name, phone, lid,
   last_message_id AS "lastMessageId", last_message_at AS "lastMessageAt", created_at AS "createdAt",
-  updated_at AS "updatedAt"`;
+  updated_at AS "updatedAt", coalesce((SELECT jsonb_agg(jsonb_build_object('from', g.from_at, 'to', g.to_at)
+    ORDER BY g.from_at) FROM chat_gaps g WHERE g.tenant_id = chats.tenant_id AND g.chat_id = chats.id), '[]') AS gaps`;
 const ACTIVE_AT = 'coalesce(last_message_at, created_at)';
 const MICROSECONDS = `(extract(epoch FROM ${ACTIVE_AT}) * 1000000)::bigint::text`;
 
 /** The chats of a tenant's sessions. */
 @Injectable()
 export class ChatRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly identities: IdentityRepository,
+    private readonly events: EventLog,
+  ) {}
 
-  async find(tenantId: string, id: string): Promise<ChatRow | undefined> {
+  /** By its id, or that of a chat that became part of it. */
+  async find(tenantId: string, id: string): Promise<StoredChat | undefined> {
     if (!chatIdSchema.safeParse(id).success) return undefined;
     return this.database.tenantSql(tenantId, async (query) => {
-      const rows = await query<ChatRow & object>(
-        { name: 'chat_find', text: `SELECT ${COLUMNS} FROM chats WHERE tenant_id = $1 AND id = $2` },
+      const rows = await query<StoredChat>(
+        {
+          name: 'chat_find',
+          text: `SELECT ${COLUMNS} FROM chats WHERE tenant_id = $1 AND id = coalesce(
+            (SELECT kept_id FROM merged_ids WHERE tenant_id = $1 AND id = $2), $2)`,
+        },
         [tenantId, id],
       );
       return rows[0];
     });
+  }
+
+  /** The chats under WhatsApp ids in sessions, one in each at most; of several the one named last. */
+  findByWaIds(
+    tenantId: string,
+    sessionIds: readonly string[],
+    waIds: readonly string[],
+  ): Promise<StoredChat[]> {
+    return this.database.tenantSql(tenantId, (query) =>
+      query<StoredChat>(
+        {
+          name: 'chat_find_by_wa_id',
+          text: `SELECT DISTINCT ON (session_id) ${COLUMNS} FROM chats
+            WHERE tenant_id = $1 AND session_id = ANY($2) AND wa_id = ANY($3)
+            ORDER BY session_id, array_position($3, wa_id) DESC`,
+        },
+        [tenantId, sessionIds, waIds],
+      ),
+    );
   }
 
   /** Those with the newest message first. */
@@ -78,9 +120,9 @@ export class ChatRepository {
 
   /**
    * Writes chats as a session reported them, in one statement; what is known (a name, a phone) is never overwritten by
-   * null. A chat that was stored under its LID moves to its phone form, and its messages with it.
-   * @param touches messages that may be the newest of their chats; a chat only named here is not made
-   * @returns for each chat id given, the id it is stored under
+   * null. A chat named by a LID whose phone is known is that of the phone.
+   * @param touches messages that may be the newest of their chats
+   * @returns for each chat id given, the row that it is
    */
   async upsert(
     tx: Query,
@@ -88,12 +130,16 @@ export class ChatRepository {
     sessionId: string,
     chats: readonly WaChat[],
     touches: readonly ChatTouch[] = [],
-  ): Promise<Map<string, string>> {
+  ): Promise<Map<string, UpsertedChat>> {
     if (chats.length === 0) return new Map();
-    const { renamed, known } = await findAliases(tx, 'chats', tenantId, sessionId, chats);
-    if (renamed.size > 0) await rename(tx, tenantId, sessionId, renamed);
+    const known = await this.identities.canonicalForms(
+      tx,
+      tenantId,
+      sessionId,
+      chats.map(({ id }) => id),
+    );
     const rows = mergeById(chats, touches, known);
-    await tx({ name: 'chat_upsert', text: UPSERT }, [
+    const stored = await tx<UpsertedChat & object>({ name: 'chat_upsert', text: UPSERT }, [
       tenantId,
       sessionId,
       rows.map(() => newId('cht')),
@@ -105,53 +151,61 @@ export class ChatRepository {
       rows.map((row) => row.touch?.messageId ?? null),
       rows.map((row) => row.touch?.at ?? null),
     ]);
-    return new Map(chats.map(({ id }) => [id, known.get(id) ?? id]));
+    await this.events.append(
+      tx,
+      stored.flatMap((row) => (row.isChanged ? [chatUpdated(tenantId, sessionId, row)] : [])),
+    );
+    const byWaId = new Map(stored.map((row) => [row.waId, row]));
+    return new Map(
+      chats.flatMap(({ id }) => {
+        const row = byWaId.get(known.get(id) ?? id);
+        return row ? [[id, row] as const] : [];
+      }),
+    );
   }
 }
 
-const UPSERT = `INSERT INTO chats AS c
-    (tenant_id, id, session_id, wa_id, kind, name, phone, lid, last_message_id, last_message_at)
-  SELECT $1, n.id, $2, n.wa_id, n.kind, n.name, n.phone, n.lid, n.message_id, n.at
-  FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
-    AS n (id, wa_id, kind, name, phone, lid, message_id, at)
-  ON CONFLICT (tenant_id, session_id, wa_id) DO UPDATE SET
-    name = coalesce(excluded.name, c.name), phone = coalesce(excluded.phone, c.phone),
-    lid = coalesce(excluded.lid, c.lid),
-    last_message_id = CASE WHEN c.last_message_at IS NULL OR excluded.last_message_at >= c.last_message_at
-      THEN coalesce(excluded.last_message_id, c.last_message_id) ELSE c.last_message_id END,
-    last_message_at = greatest(c.last_message_at, excluded.last_message_at), updated_at = now()
-  WHERE (coalesce(excluded.name, c.name), coalesce(excluded.phone, c.phone), coalesce(excluded.lid, c.lid))
-      IS DISTINCT FROM (c.name, c.phone, c.lid)
-    OR c.last_message_at IS NULL AND excluded.last_message_at IS NOT NULL
-    OR excluded.last_message_at >= c.last_message_at`;
+/** A row to join what was there with what is there, even where nothing changed. */
+const UPSERT = `WITH named AS (
+    SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+      $10::timestamptz[]) AS n (id, wa_id, kind, name, phone, lid, message_id, at)
+  ), written AS (
+    INSERT INTO chats AS c (tenant_id, id, session_id, wa_id, kind, name, phone, lid, last_message_id, last_message_at)
+    SELECT $1, n.id, $2, n.wa_id, n.kind, n.name, n.phone, n.lid, n.message_id, n.at FROM named n
+    ON CONFLICT (tenant_id, session_id, wa_id) DO UPDATE SET
+      name = coalesce(excluded.name, c.name), phone = coalesce(excluded.phone, c.phone),
+      lid = coalesce(excluded.lid, c.lid),
+      last_message_id = CASE WHEN c.last_message_at IS NULL OR excluded.last_message_at >= c.last_message_at
+        THEN coalesce(excluded.last_message_id, c.last_message_id) ELSE c.last_message_id END,
+      last_message_at = greatest(c.last_message_at, excluded.last_message_at), updated_at = now()
+    WHERE (coalesce(excluded.name, c.name), coalesce(excluded.phone, c.phone), coalesce(excluded.lid, c.lid))
+        IS DISTINCT FROM (c.name, c.phone, c.lid)
+      OR c.last_message_at IS NULL AND excluded.last_message_at IS NOT NULL
+      OR excluded.last_message_at >= c.last_message_at
+    RETURNING c.id, c.wa_id, c.kind, c.name, c.phone, c.lid
+  )
+  SELECT coalesce(w.id, b.id) AS id, n.wa_id AS "waId", coalesce(w.kind, b.kind) AS kind,
+    CASE WHEN w.id IS NULL THEN b.name ELSE w.name END AS name,
+    CASE WHEN w.id IS NULL THEN b.phone ELSE w.phone END AS phone,
+    CASE WHEN w.id IS NULL THEN b.lid ELSE w.lid END AS lid,
+    w.id IS NOT NULL AND b.id IS NOT NULL AND (w.name, w.phone, w.lid) IS DISTINCT FROM (b.name, b.phone, b.lid)
+      AS "isChanged"
+  FROM named n LEFT JOIN written w ON w.wa_id = n.wa_id
+  LEFT JOIN chats b ON b.tenant_id = $1 AND b.session_id = $2 AND b.wa_id = n.wa_id`;
 
-/** Rows under a LID whose phone form is known now: renamed, or merged into the row of the phone form. */
-async function rename(tx: Query, tenantId: string, sessionId: string, renamed: Aliases): Promise<void> {
-  const values = [tenantId, sessionId, [...renamed.keys()], [...renamed.values()]];
-  const pairs = 'unnest($3::text[], $4::text[]) AS p (lid, wa_id)';
-  const own = 't.tenant_id = $1 AND t.session_id = $2';
-  await tx(
-    `UPDATE chats t SET wa_id = p.wa_id, lid = p.lid, updated_at = now() FROM ${pairs} WHERE ${own} AND t.wa_id = p.lid
-       AND NOT EXISTS (SELECT FROM chats o WHERE o.tenant_id = $1 AND o.session_id = $2 AND o.wa_id = p.wa_id)`,
-    values,
-  );
-  await tx(
-    `WITH gone AS (DELETE FROM chats t USING ${pairs} WHERE ${own} AND t.wa_id = p.lid
-         RETURNING p.wa_id, t.last_message_id, t.last_message_at)
-     UPDATE chats t SET last_message_id = gone.last_message_id, last_message_at = gone.last_message_at
-     FROM gone WHERE ${own} AND t.wa_id = gone.wa_id AND gone.last_message_at > coalesce(t.last_message_at, '-infinity')`,
-    values,
-  );
-  await tx(
-    `UPDATE messages t SET chat_wa_id = p.wa_id FROM ${pairs} WHERE ${own} AND t.chat_wa_id = p.lid`,
-    values,
-  );
+function chatUpdated(tenantId: string, sessionId: string, row: UpsertedChat): NewEvent {
+  const { id, waId, kind, name, phone, lid } = row;
+  return { tenantId, sessionId, type: 'chat.updated', data: { chat: { id, waId, kind, name, phone, lid } } };
 }
 
 type MergedChat = WaChat & { touch: ChatTouch | undefined };
 
 /** One row per chat, sorted so that concurrent batches lock in one order; of several, what is known counts. */
-function mergeById(chats: readonly WaChat[], touches: readonly ChatTouch[], known: Aliases): MergedChat[] {
+function mergeById(
+  chats: readonly WaChat[],
+  touches: readonly ChatTouch[],
+  known: ReadonlyMap<string, string>,
+): MergedChat[] {
   const merged = new Map<string, MergedChat>();
   for (const chat of chats) {
     const id = known.get(chat.id) ?? chat.id;

@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
 import { Operation, type Page } from '../http/index.js';
-import { ChatDto, ChatPageDto, ChatParams, ListChatsQuery, type ChatView } from './chats.dto.js';
+import { ChatDto, ChatPageDto, ChatParams, ChatQuery, ListChatsQuery, type ChatView } from './chats.dto.js';
 import { ChatsService } from './chats.service.js';
 
 const EXAMPLE: ChatView = {
@@ -15,6 +15,7 @@ const EXAMPLE: ChatView = {
   lid: '83746582910374@lid',
   lastMessageId: 'msg_01kb6x2vb8c7j0m4qf5t9wz3ye',
   lastMessageAt: '2026-01-01T09:40:02.000Z',
+  gaps: [],
   createdAt: '2026-01-01T09:00:04.000Z',
   updatedAt: '2026-01-01T09:40:02.000Z',
 };
@@ -43,9 +44,13 @@ export class ChatsController {
     summary: 'Show a chat',
     idempotent: 'safe',
     answer: { status: 200, type: ChatDto, example: EXAMPLE },
-    problems: ['not_found', 'wrong_key_mode', 'session_not_allowed'],
+    problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'session_required'],
   })
-  get(@CurrentKey() auth: AuthContext, @Param() { id }: ChatParams): Promise<ChatView> {
-    return this.chats.get(auth, id);
+  get(
+    @CurrentKey() auth: AuthContext,
+    @Param() { id }: ChatParams,
+    @Query() { session }: ChatQuery,
+  ): Promise<ChatView> {
+    return this.chats.get(auth, id, session);
   }
 }

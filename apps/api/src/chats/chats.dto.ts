@@ -17,6 +17,9 @@ const chatSchema = z
     lid: z.string().nullable(),
     lastMessageId: z.string().nullable(),
     lastMessageAt: z.iso.datetime().nullable(),
+    gaps: z
+      .array(z.object({ from: z.iso.datetime(), to: z.iso.datetime() }))
+      .describe('Times of which the phone may have messages that no linked device has'),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -24,6 +27,8 @@ const chatSchema = z
 export type ChatView = z.infer<typeof chatSchema>;
 export class ChatDto extends createZodDto(chatSchema) {}
 export class ChatPageDto extends createZodDto(pageSchema(chatSchema).meta({ id: 'ChatPage' })) {}
+
+const CHAT_REFERENCE = 'Id of a chat, phone number, or WhatsApp’s chat id, for a person in either form';
 
 export class ListChatsQuery extends createZodDto(
   pageQuerySchema.extend({
@@ -37,5 +42,13 @@ export class ListChatsQuery extends createZodDto(
 ) {}
 
 export class ChatParams extends createZodDto(
-  z.strictObject({ id: z.string().min(1).max(100).describe('Id of a chat') }),
+  z.strictObject({ id: z.string().min(1).max(100).describe(CHAT_REFERENCE) }),
+) {}
+
+export class ChatQuery extends createZodDto(
+  z.strictObject({
+    session: sessionReferenceSchema
+      .optional()
+      .describe('Id or name of a session, where several have a chat with the same person'),
+  }),
 ) {}

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { IdentitiesModule } from '../identities/index.js';
 import { NodesModule } from '../nodes/index.js';
 import { SessionsModule } from '../sessions/index.js';
 import { ChatFacts } from './chat-facts.js';
@@ -8,7 +9,7 @@ import { ChatsController } from './chats.controller.js';
 import { ChatsService } from './chats.service.js';
 
 @Module({
-  imports: [NodesModule, SessionsModule],
+  imports: [IdentitiesModule, NodesModule, SessionsModule],
   controllers: [ChatsController],
   providers: [ChatFacts, ChatLookup, ChatRepository, ChatsService],
   exports: [ChatLookup, ChatRepository],

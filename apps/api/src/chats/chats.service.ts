@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { ChatRow } from '#database';
 import type { AuthContext } from '../auth/index.js';
 import { readPage, toPage, type Page } from '../http/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import { ChatLookup } from './chat-lookup.js';
-import { ChatRepository } from './chat-repository.js';
+import { ChatRepository, type StoredChat } from './chat-repository.js';
 import type { ChatView, ListChatsQuery } from './chats.dto.js';
 
 const LIST = 'chats';
@@ -30,12 +29,12 @@ export class ChatsService {
     return toPage(LIST, query, rows, (row) => [row.activeAt, row.id], chatView);
   }
 
-  async get(auth: AuthContext, id: string): Promise<ChatView> {
-    return chatView(await this.lookup.get(auth, id));
+  async get(auth: AuthContext, id: string, session?: string): Promise<ChatView> {
+    return chatView(await this.lookup.get(auth, id, session));
   }
 }
 
-export function chatView(chat: ChatRow): ChatView {
+export function chatView(chat: StoredChat): ChatView {
   return {
     id: chat.id,
     sessionId: chat.sessionId,
@@ -46,6 +45,10 @@ export function chatView(chat: ChatRow): ChatView {
     lid: chat.lid,
     lastMessageId: chat.lastMessageId,
     lastMessageAt: chat.lastMessageAt?.toISOString() ?? null,
+    gaps: chat.gaps.map(({ from, to }) => ({
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+    })),
     createdAt: chat.createdAt.toISOString(),
     updatedAt: chat.updatedAt.toISOString(),
   };

@@ -1,4 +1,11 @@
 export { ChatLookup } from './chat-lookup.js';
-export { ChatRepository, likeText, phonePrefix, type ChatTouch } from './chat-repository.js';
+export {
+  ChatRepository,
+  likeText,
+  phonePrefix,
+  type ChatTouch,
+  type StoredChat,
+  type UpsertedChat,
+} from './chat-repository.js';
 export { ChatsModule } from './chats.module.js';
-export { findAliases } from './known-lids.js';
+export { ChatParams } from './chats.dto.js';

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { contactIdSchema, type WaPerson } from '#contracts';
 import { type ContactRow, Database, type Query } from '#database';
 import { newId } from '#kernel';
-import { findAliases, likeText, phonePrefix } from '../chats/index.js';
+import { likeText, phonePrefix } from '../chats/index.js';
+import { EventLog } from '../events/index.js';
 
 export interface ContactFilter {
   sessionIds: readonly string[];
@@ -16,17 +17,44 @@ const COLUMNS = `tenant_id AS "tenantId", id, session_id AS "sessionId", wa_id A
 /** The people that a tenant's sessions know. */
 @Injectable()
 export class ContactRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly events: EventLog,
+  ) {}
 
+  /** By its id, or that of a contact that became part of it. */
   async find(tenantId: string, id: string): Promise<ContactRow | undefined> {
     if (!contactIdSchema.safeParse(id).success) return undefined;
     return this.database.tenantSql(tenantId, async (query) => {
       const rows = await query<ContactRow & object>(
-        { name: 'contact_find', text: `SELECT ${COLUMNS} FROM contacts WHERE tenant_id = $1 AND id = $2` },
+        {
+          name: 'contact_find',
+          text: `SELECT ${COLUMNS} FROM contacts WHERE tenant_id = $1 AND id = coalesce(
+            (SELECT kept_id FROM merged_ids WHERE tenant_id = $1 AND id = $2), $2)`,
+        },
         [tenantId, id],
       );
       return rows[0];
     });
+  }
+
+  /** The contacts under WhatsApp ids in sessions, one in each at most; of several the one named last. */
+  findByWaIds(
+    tenantId: string,
+    sessionIds: readonly string[],
+    waIds: readonly string[],
+  ): Promise<ContactRow[]> {
+    return this.database.tenantSql(tenantId, (query) =>
+      query<ContactRow & object>(
+        {
+          name: 'contact_find_by_wa_id',
+          text: `SELECT DISTINCT ON (session_id) ${COLUMNS} FROM contacts
+            WHERE tenant_id = $1 AND session_id = ANY($2) AND wa_id = ANY($3)
+            ORDER BY session_id, array_position($3, wa_id) DESC`,
+        },
+        [tenantId, sessionIds, waIds],
+      ),
+    );
   }
 
   /** Newest first. */
@@ -53,14 +81,12 @@ export class ContactRepository {
 
   /**
    * Writes people as a session reported them, in one statement; what is known (a name, a phone) is never overwritten
-   * by null. Someone stored under a LID moves to the phone form once that is known.
+   * by null. They are named by the id that their rows have: the intake sees to that.
    */
   async upsert(tx: Query, tenantId: string, sessionId: string, people: readonly WaPerson[]): Promise<void> {
     if (people.length === 0) return;
-    const { renamed, known } = await findAliases(tx, 'contacts', tenantId, sessionId, people);
-    if (renamed.size > 0) await tx(RENAME, [tenantId, sessionId, [...renamed.keys()], [...renamed.values()]]);
-    const rows = mergeById(people, known);
-    await tx({ name: 'contact_upsert', text: UPSERT }, [
+    const rows = mergeById(people);
+    const changed = await tx<ChangedContact & object>({ name: 'contact_upsert', text: UPSERT }, [
       tenantId,
       sessionId,
       rows.map(() => newId('con')),
@@ -69,38 +95,39 @@ export class ContactRepository {
       rows.map((row) => row.lid),
       rows.map((row) => row.name),
     ]);
+    await this.events.append(
+      tx,
+      changed.map((contact) => ({ tenantId, sessionId, type: 'contact.updated', data: { contact } })),
+    );
   }
 }
 
-const UPSERT = `INSERT INTO contacts AS c (tenant_id, id, session_id, wa_id, phone, lid, name)
-  SELECT $1, n.id, $2, n.wa_id, n.phone, n.lid, n.name
-  FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS n (id, wa_id, phone, lid, name)
-  ON CONFLICT (tenant_id, session_id, wa_id) DO UPDATE SET name = coalesce(excluded.name, c.name),
-    phone = coalesce(excluded.phone, c.phone), lid = coalesce(excluded.lid, c.lid), updated_at = now()
-  WHERE (coalesce(excluded.name, c.name), coalesce(excluded.phone, c.phone), coalesce(excluded.lid, c.lid))
-    IS DISTINCT FROM (c.name, c.phone, c.lid)`;
+/** A contact that was there before and is named otherwise now. */
+type ChangedContact = Pick<ContactRow, 'id' | 'waId' | 'phone' | 'lid' | 'name'>;
 
-/** Of two rows for one person the one with the phone stays; it learns the name when it had none. */
-const RENAME = `WITH pairs AS (SELECT * FROM unnest($3::text[], $4::text[]) AS p (lid, wa_id)),
-  both_known AS (SELECT p.* FROM pairs p JOIN contacts o ON o.tenant_id = $1 AND o.session_id = $2 AND o.wa_id = p.wa_id),
-  gone AS (DELETE FROM contacts c USING both_known b WHERE c.tenant_id = $1 AND c.session_id = $2 AND c.wa_id = b.lid
-    RETURNING b.wa_id, b.lid, c.name),
-  told AS (UPDATE contacts c SET name = coalesce(c.name, gone.name), lid = gone.lid FROM gone
-    WHERE c.tenant_id = $1 AND c.session_id = $2 AND c.wa_id = gone.wa_id)
-  UPDATE contacts c SET wa_id = p.wa_id, lid = p.lid, updated_at = now() FROM pairs p
-  WHERE c.tenant_id = $1 AND c.session_id = $2 AND c.wa_id = p.lid AND p.lid NOT IN (SELECT lid FROM both_known)`;
+const UPSERT = `WITH written AS (
+    INSERT INTO contacts AS c (tenant_id, id, session_id, wa_id, phone, lid, name)
+    SELECT $1, n.id, $2, n.wa_id, n.phone, n.lid, n.name
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS n (id, wa_id, phone, lid, name)
+    ON CONFLICT (tenant_id, session_id, wa_id) DO UPDATE SET name = coalesce(excluded.name, c.name),
+      phone = coalesce(excluded.phone, c.phone), lid = coalesce(excluded.lid, c.lid), updated_at = now()
+    WHERE (coalesce(excluded.name, c.name), coalesce(excluded.phone, c.phone), coalesce(excluded.lid, c.lid))
+      IS DISTINCT FROM (c.name, c.phone, c.lid)
+    RETURNING c.id, c.wa_id, c.phone, c.lid, c.name
+  )
+  SELECT w.id, w.wa_id AS "waId", w.phone, w.lid, w.name FROM written w
+  JOIN contacts b ON b.tenant_id = $1 AND b.id = w.id`;
 
 /** One row per person, sorted so that concurrent batches lock in one order; of several, what is known counts. */
-function mergeById(people: readonly WaPerson[], known: ReadonlyMap<string, string>): WaPerson[] {
+function mergeById(people: readonly WaPerson[]): WaPerson[] {
   const merged = new Map<string, WaPerson>();
-  for (const person of people) {
-    const id = known.get(person.id) ?? person.id;
+  for (const { id, phone, lid, name } of people) {
     const before = merged.get(id);
     merged.set(id, {
       id,
-      phone: person.phone ?? before?.phone ?? null,
-      lid: person.lid ?? before?.lid ?? (person.id === id ? null : person.id),
-      name: person.name ?? before?.name ?? null,
+      phone: phone ?? before?.phone ?? null,
+      lid: lid ?? before?.lid ?? null,
+      name: name ?? before?.name ?? null,
     });
   }
   return [...merged.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -8,6 +8,7 @@ import {
   ContactDto,
   ContactPageDto,
   ContactParams,
+  ContactQuery,
   ListContactsQuery,
   type CheckedView,
   type ContactView,
@@ -55,10 +56,14 @@ export class ContactsController {
     summary: 'Show a contact',
     idempotent: 'safe',
     answer: { status: 200, type: ContactDto, example: EXAMPLE },
-    problems: ['not_found', 'wrong_key_mode', 'session_not_allowed'],
+    problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'session_required'],
   })
-  get(@CurrentKey() auth: AuthContext, @Param() { id }: ContactParams): Promise<ContactView> {
-    return this.contacts.get(auth, id);
+  get(
+    @CurrentKey() auth: AuthContext,
+    @Param() { id }: ContactParams,
+    @Query() { session }: ContactQuery,
+  ): Promise<ContactView> {
+    return this.contacts.get(auth, id, session);
   }
 
   @Post('check')

@@ -32,7 +32,17 @@ export class ListContactsQuery extends createZodDto(
 ) {}
 
 export class ContactParams extends createZodDto(
-  z.strictObject({ id: z.string().min(1).max(100).describe('Id of a contact') }),
+  z.strictObject({
+    id: z.string().min(1).max(100).describe('Id of a contact, phone number, or WhatsApp’s id in either form'),
+  }),
+) {}
+
+export class ContactQuery extends createZodDto(
+  z.strictObject({
+    session: sessionReferenceSchema
+      .optional()
+      .describe('Id or name of a session, where several know the same person'),
+  }),
 ) {}
 
 export class CheckContactsDto extends createZodDto(

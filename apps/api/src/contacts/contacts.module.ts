@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { IdentitiesModule } from '../identities/index.js';
 import { NodesModule } from '../nodes/index.js';
 import { SessionsModule } from '../sessions/index.js';
 import { CheckPacer } from './check-pacer.js';
@@ -8,7 +9,7 @@ import { ContactsController } from './contacts.controller.js';
 import { ContactsService } from './contacts.service.js';
 
 @Module({
-  imports: [NodesModule, SessionsModule],
+  imports: [IdentitiesModule, NodesModule, SessionsModule],
   controllers: [ContactsController],
   providers: [CheckPacer, ContactFacts, ContactRepository, ContactsService],
   exports: [CheckPacer, ContactRepository],

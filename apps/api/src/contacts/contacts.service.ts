@@ -3,6 +3,7 @@ import type { ContactRow } from '#database';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { readPage, toPage, type Page } from '../http/index.js';
+import { PersonReference } from '../identities/index.js';
 import { NodeClient } from '../nodes/index.js';
 import { addressOf, isPlaced, SessionLookup } from '../sessions/index.js';
 import { CheckPacer } from './check-pacer.js';
@@ -18,6 +19,7 @@ const CHECK_TIMEOUT_MS = 45_000;
 export class ContactsService {
   constructor(
     private readonly contacts: ContactRepository,
+    private readonly people: PersonReference,
     private readonly sessions: SessionLookup,
     private readonly nodes: NodeClient,
     private readonly pacer: CheckPacer,
@@ -31,12 +33,16 @@ export class ContactsService {
     return toPage(LIST, query, rows, (row) => [row.id], contactView);
   }
 
-  async get(auth: AuthContext, id: string): Promise<ContactView> {
-    const contact = await this.contacts.find(auth.tenantId, id);
+  /**
+   * @param reference id of a contact, phone number, or WhatsApp's id in either form
+   * @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed`; `session_required` when several sessions
+   *   know this person
+   */
+  async get(auth: AuthContext, reference: string, session?: string): Promise<ContactView> {
+    const contact = reference.startsWith('con_')
+      ? await this.byId(auth, reference)
+      : await this.byWaId(auth, reference, session);
     if (!contact) throw noSuchContact();
-    await this.sessions.resolve(auth, contact.sessionId).catch((error: unknown) => {
-      throw error instanceof AppError && error.code === 'not_found' ? noSuchContact() : error;
-    });
     return contactView(contact);
   }
 
@@ -52,6 +58,30 @@ export class ContactsService {
       timeoutMs: CHECK_TIMEOUT_MS,
     });
     return { results };
+  }
+
+  private async byId(auth: AuthContext, id: string): Promise<ContactRow | undefined> {
+    const contact = await this.contacts.find(auth.tenantId, id);
+    if (!contact) return undefined;
+    await this.sessions.resolve(auth, contact.sessionId).catch((error: unknown) => {
+      throw error instanceof AppError && error.code === 'not_found' ? noSuchContact() : error;
+    });
+    return contact;
+  }
+
+  private async byWaId(
+    auth: AuthContext,
+    reference: string,
+    session: string | undefined,
+  ): Promise<ContactRow | undefined> {
+    const sessionIds = await this.sessions.listIds(auth, session);
+    const waIds = await this.people.formsOf(auth.tenantId, reference);
+    if (!waIds) return undefined;
+    const [contact, another] = await this.contacts.findByWaIds(auth.tenantId, sessionIds, waIds);
+    if (another) {
+      throw new AppError('session_required', 'several sessions know this person; name one in "session"');
+    }
+    return contact;
   }
 }
 

@@ -7,8 +7,10 @@ import { MESSAGE_SELECT, type StoredMessage } from './stored-message.js';
 
 export interface MessageFilter {
   sessionId?: string | undefined;
-  /** WhatsApp's chat id. */
-  chatId?: string | undefined;
+  /** WhatsApp's chat ids: the forms under which rows of one chat may stand. */
+  chatIds?: readonly string[] | undefined;
+  /** WhatsApp's ids of the author of what came in, likewise. */
+  authorIds?: readonly string[] | undefined;
   direction?: 'in' | 'out' | undefined;
   status?: MessageStatus | undefined;
   type?: MessageType | undefined;
@@ -58,7 +60,13 @@ export class MessageRepository {
       conditions.push(condition(`$${String(values.length)}`));
     };
     where((place) => `m.session_id = ${place}`, filter.sessionId);
-    where((place) => `m.chat_wa_id = ${place}`, filter.chatId);
+    const whereOneOf = (column: string, ids: readonly string[] | undefined) =>
+      ids?.length === 1
+        ? where((place) => `${column} = ${place}`, ids[0])
+        : where((place) => `${column} = ANY(${place})`, ids);
+    whereOneOf('m.chat_wa_id', filter.chatIds);
+    if (filter.authorIds) conditions.push(`m.direction = 'in'`);
+    whereOneOf('m.author_wa_id', filter.authorIds);
     where((place) => `m.direction = ${place}`, filter.direction);
     where((place) => `m.status = ${place}`, filter.status);
     where((place) => `m.type = ${place}`, filter.type);

@@ -221,5 +221,9 @@ function resourceOf(
     sentAt: null,
     deliveredAt: null,
     readAt: null,
+    editedAt: null,
+    versions: null,
+    revokedAt: null,
+    reactions: null,
   });
 }

@@ -9,7 +9,20 @@ const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(tex
 
 export const messageListQuerySchema = pageQuerySchema.extend({
   session: sessionReferenceSchema.optional(),
-  chat: z.string().min(1).max(100).optional().describe('Id of a chat, WhatsApp chat id, or phone number'),
+  chat: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Id of a chat, phone number, or WhatsApp’s chat id, for a person in either form'),
+  author: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'Only what came in from this person, in groups too: phone number, or WhatsApp’s id in either form',
+    ),
   direction: z.enum(['in', 'out']).optional().describe('Received or sent'),
   status: messageStatusSchema.optional().describe('Only messages in this status'),
   type: z.enum(MESSAGE_TYPES).optional().describe('Only messages of this type'),
@@ -17,6 +30,8 @@ export const messageListQuerySchema = pageQuerySchema.extend({
   to: moment.optional().describe('`occurredAt` before this'),
 });
 export class MessageListQuery extends createZodDto(messageListQuerySchema) {}
+
+export class ChatMessagesQuery extends createZodDto(messageListQuerySchema.omit({ chat: true })) {}
 
 export class MessageParams extends createZodDto(
   z.strictObject({ id: z.string().min(1).max(100).describe('Id of a message') }),
@@ -65,4 +80,8 @@ export const MESSAGE_EXAMPLE: MessageResource = {
   sentAt: null,
   deliveredAt: null,
   readAt: null,
+  editedAt: null,
+  previousVersions: [],
+  revokedAt: null,
+  reactions: [],
 };

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { canonicalChatId, chatKind } from '#contracts';
 import type { AuthContext } from '../auth/index.js';
 import { ChatLookup } from '../chats/index.js';
+import { PersonReference } from '../identities/index.js';
 import { LOGGER, readPage, toPage, type ApiRequest, type Page } from '../http/index.js';
 import { IdempotentAnswer, idempotentRequestOf, type IdempotentRequest } from '../idempotency/index.js';
 import {
@@ -21,7 +21,7 @@ import { MessageRepository } from './message-repository.js';
 import { toMessageResource, type MessageResource } from './message-resource.js';
 import { MessageSender } from './message-sender.js';
 import { MessageWaiter, type WaitFor } from './message-waiter.js';
-import type { DryRun, MessageListQuery } from './messages.dto.js';
+import type { ChatMessagesQuery, DryRun, MessageListQuery } from './messages.dto.js';
 import { parseRecipient } from './recipient.js';
 import {
   sendMediaFieldsSchema,
@@ -47,6 +47,7 @@ export class MessagesService {
     private readonly messages: MessageRepository,
     private readonly sessions: SessionLookup,
     private readonly chats: ChatLookup,
+    private readonly people: PersonReference,
     private readonly intake: MediaIntake,
     private readonly download: MediaDownload,
     private readonly redownload: MediaRedownload,
@@ -105,10 +106,13 @@ export class MessagesService {
     const { limit, after } = readPage('messages', query, [MESSAGE_ID]);
     const session =
       query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
-    const chat = query.chat === undefined ? undefined : await this.chatOf(auth, query.chat);
+    const chat = query.chat === undefined ? undefined : await this.chatOf(auth, query.chat, session?.id);
+    const author =
+      query.author === undefined ? undefined : await this.personOf(auth, query.author, session?.id);
     const filter = {
       sessionId: session?.id ?? chat?.sessionId,
-      chatId: chat?.id,
+      chatIds: chat?.ids,
+      authorIds: author,
       direction: query.direction,
       status: query.status,
       type: query.type,
@@ -182,12 +186,35 @@ export class MessagesService {
     }
   }
 
-  private async chatOf(auth: AuthContext, chat: string): Promise<{ id: string; sessionId?: string }> {
-    const chatId = canonicalChatId(chat);
-    if (chatKind(chatId)) return { id: chatId };
-    if (!chat.startsWith('cht_')) return { id: parseRecipient(chat, 'chat').chatId };
+  /** Messages of a chat; the chat may be named as in `GET /chats/{id}`. */
+  async listOfChat(
+    auth: AuthContext,
+    reference: string,
+    { session, ...page }: ChatMessagesQuery,
+  ): Promise<Page<MessageResource>> {
+    const chat = await this.chats.get(auth, reference, session);
+    return this.list(auth, { ...page, session: chat.sessionId, chat: chat.id });
+  }
+
+  private async chatOf(
+    auth: AuthContext,
+    chat: string,
+    session: string | undefined,
+  ): Promise<{ ids: string[]; sessionId?: string }> {
+    if (!chat.startsWith('cht_')) return { ids: await this.personOf(auth, chat, session, 'chat') };
     const { waId, sessionId } = await this.chats.get(auth, chat);
-    return { id: waId, sessionId };
+    return { ids: [waId], sessionId };
+  }
+
+  /** @throws AppError `invalid_recipient` */
+  private async personOf(
+    { tenantId }: AuthContext,
+    reference: string,
+    session: string | undefined,
+    path = 'author',
+  ): Promise<string[]> {
+    const forms = await this.people.formsOf(tenantId, reference, session);
+    return forms ?? [parseRecipient(reference, path).chatId];
   }
 }
 

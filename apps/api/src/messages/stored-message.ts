@@ -40,7 +40,35 @@ export interface StoredMessage {
   sentAt: Date | null;
   deliveredAt: Date | null;
   readAt: Date | null;
+  /** WhatsApp's time of the edit that the content is of. */
+  editedAt: Date | null;
+  /** Deleted for everyone. */
+  revokedAt: Date | null;
+  /** Contents before the newest edit, the oldest first; null: never edited. */
+  versions: { at: string; content: MessageContent }[] | null;
+  /** Those that stand, the oldest first; null: none. */
+  reactions: StoredReaction[] | null;
 }
+
+export interface StoredReaction {
+  /** WhatsApp's id, or `me` for the session itself. */
+  sender: string;
+  lid: string | null;
+  name: string | null;
+  emoji: string;
+  at: string;
+}
+
+const VERSIONS = `CASE WHEN m.edited_at IS NOT NULL THEN (
+      SELECT jsonb_agg(jsonb_build_object('at', v.at, 'content', v.content) ORDER BY v.at) FROM message_versions v
+      WHERE v.tenant_id = m.tenant_id AND v.message_id = m.id AND v.at < m.edited_at) END`;
+
+const REACTIONS = `CASE WHEN m.revoked_at IS NULL THEN (
+      SELECT jsonb_agg(jsonb_build_object('sender', r.sender, 'lid', i.lid, 'name', r.name, 'emoji', r.emoji, 'at', r.at)
+        ORDER BY r.at, r.sender)
+      FROM message_reactions r LEFT JOIN identities i ON i.tenant_id = r.tenant_id AND i.session_id = m.session_id
+        AND i.phone = split_part(r.sender, '@', 1)
+      WHERE r.tenant_id = m.tenant_id AND r.message_id = m.id AND r.emoji IS NOT NULL) END`;
 
 /** What `MESSAGE_SELECT` gives for one message; jsonb so that joined rows come as one value or null. */
 export const MESSAGE_SELECT = `SELECT m.id, m.tenant_id AS "tenantId", m.session_id AS "sessionId", s.name AS "sessionName",
@@ -55,7 +83,8 @@ export const MESSAGE_SELECT = `SELECT m.id, m.tenant_id AS "tenantId", m.session
     m.quoted_message_id AS "quotedMessageId", m.quoted_wa_message_id AS "quotedWaMessageId",
     m.client_ref AS "clientRef", m.metadata, m.attempts, m.priority, m.created_at AS "createdAt",
     m.occurred_at AS "occurredAt", m.expires_at AS "expiresAt", m.sent_at AS "sentAt",
-    m.delivered_at AS "deliveredAt", m.read_at AS "readAt"
+    m.delivered_at AS "deliveredAt", m.read_at AS "readAt",
+    m.edited_at AS "editedAt", m.revoked_at AS "revokedAt", ${VERSIONS} AS versions, ${REACTIONS} AS reactions
   FROM messages m
   JOIN sessions s ON s.tenant_id = m.tenant_id AND s.id = m.session_id
   LEFT JOIN chats c ON c.tenant_id = m.tenant_id AND c.session_id = m.session_id AND c.wa_id = m.chat_wa_id

@@ -6,6 +6,7 @@ import { Database, isDatabaseUnavailable, type Query } from '#database';
 import { isAppError } from '#kernel';
 import { failpoint } from '#runtime';
 import { LOGGER } from '../http/index.js';
+import { IdentityLearner, type IdentityPair } from '../identities/index.js';
 import { NodeFactHandlers } from './node-fact-handlers.js';
 import { PlacedSessions, type SessionKey } from './placed-sessions.js';
 import type { StoredSession } from './session-columns.js';
@@ -15,6 +16,8 @@ export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
 
 /** Sessions of one batch that are stored at the same time, each in its own transaction. */
 const LANES = 4;
+/** How often what facts say of who is who is learned before they are stored without: others may say otherwise. */
+const MOST_ROUNDS = 2;
 
 /**
  * Takes in what nodes report. Resolves only when everything is committed; the node forgets the facts then. One
@@ -27,20 +30,24 @@ export class EventIntake {
     private readonly database: Database,
     private readonly placed: PlacedSessions,
     private readonly handlers: NodeFactHandlers,
+    private readonly identities: IdentityLearner,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async accept(batch: EventBatch): Promise<EventBatchAnswer> {
     const groups = [...groupBySession(batch.events).values()];
-    const staleSessions: string[] = [];
+    const stale: SessionEvents[] = [];
     const lane = async (): Promise<void> => {
       for (let events = groups.shift(); events; events = groups.shift()) {
-        if (!(await this.acceptSession(batch.nodeName, events))) staleSessions.push(events[0].sessionId);
+        if (!(await this.acceptSession(batch.nodeName, events))) stale.push(events);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
     await failpoint('api.intake.after-commit');
-    return { staleSessions };
+    return {
+      staleSessions: stale.map(([{ sessionId }]) => sessionId),
+      staleEpochs: stale.map(newestEpoch),
+    };
   }
 
   /** False when the node no longer owns the session. */
@@ -73,13 +80,41 @@ export class EventIntake {
     return owned;
   }
 
-  private store(nodeName: string, events: SessionEvents, chosen: readonly NodeEvent[]): Promise<boolean> {
+  /** Who is who is learned first, in a transaction of its own that makes one chat and one contact of two. */
+  private async store(
+    nodeName: string,
+    events: SessionEvents,
+    chosen: readonly NodeEvent[],
+  ): Promise<boolean> {
+    const { tenantId, sessionId } = events[0];
+    for (let round = 1; ; round += 1) {
+      const stored = await this.storeResolved(nodeName, events, chosen, round <= MOST_ROUNDS);
+      if (typeof stored === 'boolean') return stored;
+      try {
+        await this.identities.learn(tenantId, sessionId, stored);
+      } catch (error) {
+        if (isPassing(error)) throw error;
+        this.logger.error({ ...kindOf(error), sessionId }, 'identities were not learned');
+        round = MOST_ROUNDS;
+      }
+    }
+  }
+
+  /** Answers what has to be learned before; the last round does without. */
+  private storeResolved(
+    nodeName: string,
+    events: SessionEvents,
+    chosen: readonly NodeEvent[],
+    mayLearn: boolean,
+  ): Promise<boolean | IdentityPair[]> {
     return this.database.workerSql(async (query) => {
       const session = await this.placed.lock(query, events[0]);
       if (!session || !owns(nodeName, session, events)) return false;
-      const facts = chosen
+      const own = chosen
         .filter((event) => event.epoch === session.epoch)
         .map((event) => storable(event.fact));
+      const { unknown, facts } = await this.identities.resolve(query, session.tenantId, session.id, own);
+      if (unknown.length > 0 && mayLearn) return unknown;
       await this.handlers.handle(query, session, facts);
       await failpoint('api.intake.before-commit');
       return true;
@@ -114,8 +149,13 @@ function groupBySession(events: readonly NodeEvent[]): Map<string, SessionEvents
 
 /** By the newest of its events: older ones may be of an epoch in which the node owned the session before. */
 function owns(nodeName: string, session: StoredSession, events: SessionEvents): boolean {
-  const newest = Math.max(...events.map((event) => event.epoch));
-  return session.desired !== 'deleted' && session.nodeName === nodeName && newest === session.epoch;
+  return (
+    session.desired !== 'deleted' && session.nodeName === nodeName && newestEpoch(events) === session.epoch
+  );
+}
+
+function newestEpoch(events: SessionEvents): number {
+  return Math.max(...events.map((event) => event.epoch));
 }
 
 function isPassing(error: unknown): boolean {

@@ -18,27 +18,47 @@ export type FactHandler<K extends FactKind> = (
 ) => Promise<void>;
 
 /** Within a batch: the session first, then who and where, then what was said, then what became of it. */
-const ORDER: readonly FactKind[] = ['session.state', 'contacts', 'chats', 'message.upsert', 'message.ack'];
+const ORDER: readonly FactKind[] = [
+  'session.state',
+  'quarantine',
+  'contacts',
+  'chats',
+  'message.upsert',
+  'message.edit',
+  'message.revoke',
+  'message.reactions',
+  'message.ack',
+];
+
+interface Registered {
+  kinds: ReadonlySet<FactKind>;
+  store: (tx: Query, session: StoredSession, facts: NodeFact[]) => Promise<void>;
+}
 
 /** Where features say what they do with the facts that nodes report. */
 @Injectable()
 export class NodeFactHandlers {
-  private readonly handlers = new Map<
-    FactKind,
-    ((tx: Query, session: StoredSession, facts: NodeFact[]) => Promise<void>)[]
-  >();
+  private registered: Registered[] = [];
 
   register<K extends FactKind>(kind: K, handler: FactHandler<K>): void {
-    const known = this.handlers.get(kind) ?? [];
-    this.handlers.set(kind, [...known, (tx, session, facts) => handler(tx, session, facts as FactOf<K>[])]);
+    this.registerAll([kind], handler);
   }
 
-  /** Hands over the facts of one session, one call per kind and handler. */
+  /** One handler for facts of several kinds, which get there together; their turn is that of the first kind. */
+  registerAll<K extends FactKind>(kinds: readonly K[], handler: FactHandler<K>): void {
+    const turn = ({ kinds: own }: Registered) => ORDER.findIndex((kind) => own.has(kind));
+    const entry: Registered = {
+      kinds: new Set(kinds),
+      store: (tx, session, facts) => handler(tx, session, facts as FactOf<K>[]),
+    };
+    this.registered = [...this.registered, entry].sort((a, b) => turn(a) - turn(b));
+  }
+
+  /** Hands over the facts of one session, one call per handler. */
   async handle(tx: Query, session: StoredSession, facts: readonly NodeFact[]): Promise<void> {
-    for (const kind of ORDER) {
-      const ofKind = facts.filter((fact) => fact.kind === kind);
-      if (ofKind.length === 0) continue;
-      for (const handler of this.handlers.get(kind) ?? []) await handler(tx, session, ofKind);
+    for (const { kinds, store } of this.registered) {
+      const own = facts.filter((fact) => kinds.has(fact.kind));
+      if (own.length > 0) await store(tx, session, own);
     }
   }
 }

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { IdentitiesModule } from '../identities/index.js';
 import { EventIntake } from './event-intake.js';
+import { Quarantine } from './event-intake-quarantine.js';
 import { HeartbeatIntake } from './heartbeat-intake.js';
 import { InternalRoutes } from './internal-routes.js';
 import { NodeClient } from './node-client.js';
@@ -10,6 +12,7 @@ import { NodesService } from './nodes.service.js';
 import { PlacedSessions } from './placed-sessions.js';
 
 @Module({
+  imports: [IdentitiesModule],
   controllers: [NodesController],
   providers: [
     NodeClient,
@@ -17,10 +20,11 @@ import { PlacedSessions } from './placed-sessions.js';
     NodeFactHandlers,
     PlacedSessions,
     EventIntake,
+    Quarantine,
     HeartbeatIntake,
     InternalRoutes,
     NodesService,
   ],
-  exports: [NodeClient, NodeRegistry, NodeFactHandlers, PlacedSessions, EventIntake],
+  exports: [NodeClient, NodeRegistry, NodeFactHandlers, PlacedSessions, EventIntake, Quarantine],
 })
 export class NodesModule {}

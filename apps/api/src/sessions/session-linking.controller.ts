@@ -35,6 +35,7 @@ const DIAGNOSTICS_EXAMPLE: DiagnosticsView = {
   restartsLastHour: 0,
   memoryBytes: 128_974_848,
   sandbox: true,
+  quarantine: { since: '2026-01-01T09:00:00.000Z', noKey: 0, unreadable: 0, refused: 0, notStored: 0 },
   quarantinedEvents: 0,
   pendingEvents: 0,
 };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { AuthContext } from '../auth/index.js';
 import { AuditLog, type Actor } from '../audit/index.js';
 import { AppError } from '#kernel';
-import { NodeClient, type StoredSession } from '../nodes/index.js';
+import { NodeClient, Quarantine, type StoredSession } from '../nodes/index.js';
 import { qrImage, qrView } from './qr-image.js';
 import { addressOf, isPlaced, SessionLifecycle } from './session-lifecycle.js';
 import { SessionLinking } from './session-linking.js';
@@ -35,6 +35,7 @@ export class SessionLinkingService {
     private readonly sessions: SessionsService,
     private readonly repository: SessionRepository,
     private readonly nodes: NodeClient,
+    private readonly quarantine: Quarantine,
     private readonly audit: AuditLog,
   ) {}
 
@@ -73,7 +74,9 @@ export class SessionLinkingService {
     });
     const { queued, oldestAt } = await this.repository.queue(auth.tenantId, session.id);
     const oldestSeconds = oldestAt === null ? null : Math.max(0, (Date.now() - oldestAt.getTime()) / 1000);
-    return { session: viewOf(session), queue: { queued, oldestSeconds }, ...diagnostics };
+    const { since, ...counts } = await this.quarantine.counts(auth.tenantId, session.id);
+    const quarantine = { since: since?.toISOString() ?? null, ...counts };
+    return { session: viewOf(session), queue: { queued, oldestSeconds }, quarantine, ...diagnostics };
   }
 
   /** Creates the session unless it is there, starts it and waits for something to scan. */

@@ -102,6 +102,15 @@ const diagnosticsSchema = nodeDiagnostics
       queued: z.int().describe('Messages that wait to be sent'),
       oldestSeconds: z.number().nullable().describe('Age of the oldest of them'),
     }),
+    quarantine: z
+      .object({
+        since: z.iso.datetime().nullable().describe('When the node began to count'),
+        noKey: z.int().describe('Messages whose WhatsApp key could not be read'),
+        unreadable: z.int().describe('Messages in a form that this version does not know'),
+        refused: z.int().describe('Facts of the node that were refused'),
+        notStored: z.int().describe('Facts that could not be stored'),
+      })
+      .describe('What came in and could not be taken in: counted and kept, not dropped'),
   })
   .meta({ id: 'SessionDiagnostics' });
 export type DiagnosticsView = z.infer<typeof diagnosticsSchema>;

@@ -1,6 +1,6 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Query } from '#database';
-import { NodeFactHandlers, type FactOf, type StoredSession } from '../../nodes/index.js';
+import type { FactOf, StoredSession } from '../../nodes/index.js';
 import { withEnd } from '../dispatcher/attempt-results.js';
 import { MessageChanges, STATE_COLUMNS, type MessageChange, type MessageState } from '../message-changes.js';
 import { applyAck } from '../message-progress.js';
@@ -20,16 +20,11 @@ const LOCK_OWN = {
 
 /** Lets acks of our own messages climb, in bulk. */
 @Injectable()
-export class AckRecorder implements OnModuleInit {
+export class AckRecorder {
   constructor(
-    private readonly handlers: NodeFactHandlers,
     private readonly changes: MessageChanges,
     private readonly watch: MessageWatch,
   ) {}
-
-  onModuleInit(): void {
-    this.handlers.register('message.ack', (tx, session, facts) => this.record(tx, session, facts.map(toAck)));
-  }
 
   /** Acks of messages that are not ours, or not known, change nothing. */
   async record(query: Query, session: StoredSession, acks: readonly Ack[]): Promise<void> {
@@ -52,6 +47,6 @@ export class AckRecorder implements OnModuleInit {
   }
 }
 
-function toAck({ waMessageId, ack, at }: FactOf<'message.ack'>): Ack {
+export function toAck({ waMessageId, ack, at }: FactOf<'message.ack'>): Ack {
   return { waMessageId, ack, at: new Date(at) };
 }

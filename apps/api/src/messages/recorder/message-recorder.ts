@@ -3,16 +3,24 @@ import type { WaMessage } from '#contracts';
 import type { Query } from '#database';
 import { ChatRepository } from '../../chats/index.js';
 import { ContactRepository } from '../../contacts/index.js';
+import { EventLog } from '../../events/index.js';
 import { MediaJobWorker } from '../../media/index.js';
-import { NodeFactHandlers, type StoredSession } from '../../nodes/index.js';
+import { NodeFactHandlers, type FactOf, type StoredSession } from '../../nodes/index.js';
 import { MessageChanges } from '../message-changes.js';
-import { AckRecorder } from './ack-recorder.js';
+import { AckRecorder, toAck, type Ack } from './ack-recorder.js';
+import { ChangeRecorder, type MessageReport } from './change-recorder.js';
+import type { ChangeFact } from './early-changes.js';
+import { arrivalEvent } from './inbound-events.js';
+import type { KnownBatch } from './known-batch.js';
 import { draftOf, type MessageToStore } from './message-to-store.js';
-import { RecordedMessages, type KnownMessage } from './recorded-messages.js';
+import { RecordedMessages } from './recorded-messages.js';
+
+type MessageFact = FactOf<'message.upsert' | 'message.ack'> | ChangeFact;
 
 /**
- * Stores the messages that nodes report, each once: what came in, and what was written on the phone. Our own come
- * back too, under the id that was chosen for them, perhaps before their send was answered; they are only completed.
+ * Stores the messages that nodes report, each once: what came in, and what was written on the phone; and what becomes
+ * of them. Our own come back too, under the id that was chosen for them, perhaps before their send was answered; they
+ * are only completed. Rows are locked in the order contacts, chats, messages, and messages in one go.
  */
 @Injectable()
 export class MessageRecorder implements OnModuleInit {
@@ -22,38 +30,35 @@ export class MessageRecorder implements OnModuleInit {
     private readonly chats: ChatRepository,
     private readonly contacts: ContactRepository,
     private readonly changes: MessageChanges,
+    private readonly later: ChangeRecorder,
     private readonly acks: AckRecorder,
     private readonly media: MediaJobWorker,
+    private readonly events: EventLog,
   ) {}
 
   onModuleInit(): void {
-    this.handlers.register('message.upsert', (tx, session, facts) =>
-      this.record(
-        tx,
-        session,
-        facts.map((fact) => fact.message),
-      ),
+    this.handlers.registerAll(
+      ['message.upsert', 'message.edit', 'message.revoke', 'message.reactions', 'message.ack'],
+      (tx, session, facts) => this.record(tx, session, facts),
     );
   }
 
-  private async record(query: Query, session: StoredSession, messages: readonly WaMessage[]): Promise<void> {
-    const known = await this.recorded.find(query, session, messages);
-    const fresh: MessageToStore[] = [];
-    const again: { message: WaMessage; known: KnownMessage }[] = [];
-    for (const message of messages) {
-      const stored = known.match(message);
-      if (stored) {
-        again.push({ message, known: stored });
-        continue;
-      }
-      const draft = draftOf(message, known.findQuoted(message));
-      fresh.push(draft);
-      known.add(draft);
+  private async record(query: Query, session: StoredSession, facts: readonly MessageFact[]): Promise<void> {
+    const acks = facts.flatMap((fact) => (fact.kind === 'message.ack' ? [toAck(fact)] : []));
+    if (acks.length === facts.length) {
+      await this.acks.record(query, session, acks);
+      return;
     }
+    const known = await this.recorded.find(query, session, facts.flatMap(idsOf));
+    const { fresh, again } = divide(facts, known);
     await this.store(query, session, fresh);
-    await this.complete(query, session, again);
-    const waiting = fresh.some(({ mediaId }) => mediaId !== null);
-    if (waiting) this.media.wake();
+    const changes = facts.filter(isChange);
+    const reports = { again, changes, acks: [...acks, ...acksOf(again)] };
+    await this.later.record(query, session, known, fresh, reports);
+    const hasFile = [...fresh.map(({ message }) => message), ...again.map(({ message }) => message)].some(
+      ({ content }) => 'media' in content,
+    );
+    if (hasFile) this.media.wake();
   }
 
   private async store(query: Query, session: StoredSession, fresh: MessageToStore[]): Promise<void> {
@@ -67,24 +72,59 @@ export class MessageRecorder implements OnModuleInit {
       at: new Date(message.timestamp),
     }));
     const chats = fresh.map(({ message }) => message.chat);
-    const chatIds = await this.chats.upsert(query, tenantId, sessionId, chats, touches);
-    await this.recorded.insert(query, session, fresh, chatIds);
+    await this.chats.upsert(query, tenantId, sessionId, chats, touches);
+    await this.recorded.insert(query, session, fresh);
+    await this.events.append(
+      query,
+      fresh.map((draft) => arrivalEvent(session, draft)),
+    );
     const received = fresh.filter(({ message }) => !message.fromMe).length;
     await this.changes.count(query, [{ tenant: tenantId, session: sessionId, received }]);
   }
+}
 
-  /** What is known already may learn its key, its ack, and what it says when it could not be read before. */
-  private async complete(
-    query: Query,
-    session: StoredSession,
-    again: { message: WaMessage; known: KnownMessage }[],
-  ): Promise<void> {
-    if (again.length === 0) return;
-    await this.recorded.learnKeys(query, session, again);
-    await this.recorded.decrypt(query, session, again);
-    const acks = again.flatMap(({ message: { fromMe, waMessageId, ack } }) =>
-      fromMe && ack !== null ? [{ waMessageId, ack, at: new Date() }] : [],
-    );
-    if (acks.length > 0) await this.acks.record(query, session, acks);
+/** What is not stored yet, in the order of WhatsApp's time, and what is. */
+function divide(
+  facts: readonly MessageFact[],
+  known: KnownBatch,
+): { fresh: MessageToStore[]; again: MessageReport[] } {
+  const messages = facts.flatMap((fact) => (fact.kind === 'message.upsert' ? [fact.message] : []));
+  messages.sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp));
+  const fresh: MessageToStore[] = [];
+  const again: MessageReport[] = [];
+  for (const message of messages) {
+    const stored = known.match(message);
+    if (stored) {
+      again.push({ message, known: stored });
+      continue;
+    }
+    const draft = draftOf(message, known.findQuoted(message));
+    fresh.push(draft);
+    known.add(draft);
   }
+  return { fresh, again };
+}
+
+/** WhatsApp's ids of the messages that a fact is about. */
+function idsOf(fact: MessageFact): string[] {
+  switch (fact.kind) {
+    case 'message.upsert': {
+      const { waMessageId, quotedWaMessageId } = fact.message;
+      return quotedWaMessageId === null ? [waMessageId] : [waMessageId, quotedWaMessageId];
+    }
+    case 'message.ack':
+      return [fact.waMessageId];
+    default:
+      return [fact.target.waMessageId];
+  }
+}
+
+function isChange(fact: MessageFact): fact is ChangeFact {
+  return fact.kind !== 'message.upsert' && fact.kind !== 'message.ack';
+}
+
+function acksOf(again: readonly { message: WaMessage }[]): Ack[] {
+  return again.flatMap(({ message: { fromMe, waMessageId, ack } }) =>
+    fromMe && ack !== null ? [{ waMessageId, ack, at: new Date() }] : [],
+  );
 }

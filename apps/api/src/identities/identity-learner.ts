@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import type { NodeFact } from '#contracts';
+import { Database, type Query } from '#database';
+import { EventLog } from '../events/index.js';
+import { KnownIdentities, namesIn, pairsOf, withCanonicalIds, type IdentityPair } from './canonical-facts.js';
+import { IdentityRepository } from './identity-repository.js';
+
+export interface ResolvedFacts {
+  /** The facts, with everyone under the id that their rows have as far as the session knows. */
+  facts: NodeFact[];
+  /** What they say of who is who that the session does not know yet. */
+  unknown: IdentityPair[];
+}
+
+/** Learns from facts which ids are one person, and lets all others see one id per person. */
+@Injectable()
+export class IdentityLearner {
+  constructor(
+    private readonly database: Database,
+    private readonly identities: IdentityRepository,
+    private readonly events: EventLog,
+  ) {}
+
+  /**
+   * Puts everyone in the facts under one id. What is unknown has to be learned in a transaction of its own, and the
+   * facts resolved again. Needs a worker transaction that holds the session's row.
+   */
+  async resolve(
+    query: Query,
+    tenantId: string,
+    sessionId: string,
+    facts: readonly NodeFact[],
+  ): Promise<ResolvedFacts> {
+    const names = namesIn(facts);
+    if (names.lids.length === 0 && names.phones.length === 0) return { facts: [...facts], unknown: [] };
+    const known = new KnownIdentities(await this.identities.find(query, tenantId, sessionId, names));
+    const unknown = pairsOf(facts).filter((pair) => !known.has(pair));
+    return { facts: withCanonicalIds(facts, known), unknown };
+  }
+
+  /** One transaction: afterwards there is one contact and one chat for each pair, under the phone. */
+  async learn(tenantId: string, sessionId: string, pairs: readonly IdentityPair[]): Promise<void> {
+    await this.database.workerSql(async (query) => {
+      const changes = await this.identities.learn(query, tenantId, sessionId, pairs);
+      const events = changes.map(({ what, id, merged }) => ({
+        tenantId,
+        sessionId,
+        type: `${what}.updated` as const,
+        data:
+          what === 'chat' ? { chatId: id, mergedChatId: merged } : { contactId: id, mergedContactId: merged },
+      }));
+      await this.events.append(query, events);
+    });
+  }
+}

@@ -111,7 +111,7 @@ export const apiConfigSchema = z.object({
   MEDIA_MAX_VIDEO_BYTES: countField(1, 2 ** 31, 64 * MIB).describe('Largest video, in bytes'),
   MEDIA_MAX_AUDIO_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest audio or voice file, in bytes'),
   MEDIA_MAX_DOCUMENT_BYTES: countField(1, 2 ** 31, 100 * MIB).describe('Largest document, in bytes'),
-  MEDIA_UPLOAD_MEMORY_BYTES: countField(16 * MIB, 2 ** 34, 128 * MIB).describe(
+  MEDIA_UPLOAD_MEMORY_BYTES: countField(32 * MIB, 2 ** 34, 256 * MIB).describe(
     'Memory that all uploads and fetches of files under way may hold together; others wait for their turn',
   ),
   MEDIA_DOWNLOAD_ATTEMPTS: countField(1, 50, 7).describe(
@@ -128,6 +128,9 @@ export const apiConfigSchema = z.object({
   ),
   CLEAN_EVERY_MINUTES: countField(1, 1_440, 10).describe(
     'How often what is no longer kept, and objects without a file, are removed',
+  ),
+  ALLOW_PRIVATE_WEBHOOK_URLS: flagField.describe(
+    'Lets webhooks go to private addresses, and over http; for tests and development only',
   ),
   ALLOW_PRIVATE_MEDIA_URLS: flagField.describe(
     'Lets media URLs point to private addresses; for tests and development only',

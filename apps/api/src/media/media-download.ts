@@ -52,6 +52,7 @@ export class MediaDownload implements OnApplicationShutdown {
         declared: fetched.mimeType ?? file.mimeType ?? null,
         filename: file.filename ?? fetched.filename,
         kind: file.kind,
+        expected: fetched.size,
       });
     } catch (error) {
       throw refusal(error, path);

@@ -9,11 +9,14 @@ import { kindOfMimeType, largestOf, largestOfAll, type MediaKind } from './media
 import { MediaRepository } from './media-repository.js';
 import { detectMimeType, HEAD_BYTES, type TypeHints } from './media-type.js';
 import type { MediaRecord } from './stored-media.js';
+import { UploadBudget } from './upload-budget.js';
 
 export interface IncomingFile extends TypeHints {
   source: 'upload' | 'url';
   /** What it will be sent as, when that is known already; decides the largest size. */
   kind?: MediaKind | undefined;
+  /** Bytes, as far as they were told. */
+  expected?: number | null | undefined;
 }
 
 /** Takes files in: streamed into the store, typed by their bytes, never larger than allowed. All or nothing. */
@@ -22,37 +25,24 @@ export class MediaIntake {
   constructor(
     private readonly store: MediaStore,
     private readonly repository: MediaRepository,
+    private readonly budget: UploadBudget,
     @Inject(API_CONFIG) private readonly config: ApiConfig,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
-   * Stores a file. When it rejects, nothing is left of it.
-   * @throws AppError `media_too_large`, `service_unavailable` (the store or the database is away); an error of the
-   *   stream itself as it is
+   * Stores a file. When it rejects, nothing is left of it, and the stream is ended.
+   * @throws AppError `media_too_large`, `service_unavailable` (too many files at once; the store or the database is
+   *   away); an error of the stream itself as it is
    */
   async take(tenantId: string, stream: Readable, file: IncomingFile): Promise<MediaRecord> {
-    const id = newId('med');
-    const objectKey = `t/${tenantId}/up/${id}`;
-    const { head, rest } = await readHead(stream);
-    const mimeType = await detectMimeType(head, file);
-    const maxBytes = file.kind ? largestOf(file.kind, this.config) : largestOfAll(this.config);
     try {
-      const { size, sha256 } = await this.store.put(objectKey, rest, { contentType: mimeType, maxBytes });
-      if (size === 0) throw new AppError('invalid_request', 'the file is empty', { outcome: 'not_sent' });
-      const filename = cleanName(file.filename);
-      return await this.repository.insert(tenantId, {
-        id,
-        source: file.source,
-        mimeType,
-        filename,
-        size,
-        sha256,
-        objectKey,
-      });
+      return await this.budget.run(tenantId, file.expected ?? null, () =>
+        this.takeIn(tenantId, stream, file),
+      );
     } catch (error) {
-      if (!(error instanceof MediaStoreError)) await this.removeBytes(objectKey);
-      throw translate(error, maxBytes);
+      stream.destroy();
+      throw error;
     }
   }
 
@@ -66,16 +56,40 @@ export class MediaIntake {
   async discard(media: MediaRecord): Promise<void> {
     try {
       await this.repository.discard(media.tenantId, media.id);
-      await this.store.delete(media.objectKey);
     } catch (error) {
       this.logger.warn({ err: error, mediaId: media.id }, 'a file that is not needed could not be removed');
+      return;
+    }
+    await this.removeBytes(media.tenantId, media.objectKey);
+  }
+
+  /** Removes the bytes of a file whose row is gone. Never rejects: what cannot be removed now is so by the cleaner. */
+  async removeBytes(tenantId: string, objectKey: string): Promise<void> {
+    try {
+      await this.store.delete(objectKey);
+      await this.repository.endRemoval(tenantId, objectKey);
+    } catch (error) {
+      this.logger.warn({ err: error, objectKey }, 'an object that is not needed is removed later');
     }
   }
 
-  async removeBytes(objectKey: string): Promise<void> {
-    await this.store.delete(objectKey).catch((error: unknown) => {
-      this.logger.warn({ err: error, objectKey }, 'an object that is not needed could not be removed');
-    });
+  private async takeIn(tenantId: string, stream: Readable, file: IncomingFile): Promise<MediaRecord> {
+    const id = newId('med');
+    const objectKey = `t/${tenantId}/up/${id}`;
+    const { head, rest } = await readHead(stream);
+    const mimeType = await detectMimeType(head, file);
+    const maxBytes = file.kind ? largestOf(file.kind, this.config) : largestOfAll(this.config);
+    try {
+      const { size, sha256 } = await this.store.put(objectKey, rest, { contentType: mimeType, maxBytes });
+      if (size === 0) throw new AppError('invalid_request', 'the file is empty', { outcome: 'not_sent' });
+      const facts = { mimeType, filename: cleanName(file.filename), size, sha256, objectKey };
+      return await this.repository.insert(tenantId, { id, source: file.source, ...facts });
+    } catch (error) {
+      // A store that did not answer may have kept the bytes: nobody waits for the look.
+      const removal = this.removeBytes(tenantId, objectKey);
+      if (!(error instanceof MediaStoreError)) await removal;
+      throw translate(error, maxBytes);
+    }
   }
 }
 

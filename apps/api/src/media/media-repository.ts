@@ -23,6 +23,14 @@ export interface NewMedia {
 const VISIBLE = `d.tenant_id = $1 AND (d.session_id IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.tenant_id = d.tenant_id
   AND s.id = d.session_id AND s.mode = $2 AND ($3::text[] IS NULL OR s.id = ANY($3))))`;
 
+/** A row goes, and leaves word of the object that is to follow, so that a crash in between forgets nothing. */
+const REMOVE = {
+  name: 'media_remove',
+  text: `WITH gone AS (DELETE FROM media WHERE tenant_id = $1 AND id = $2 RETURNING tenant_id, object_key, size)
+    INSERT INTO media_removals (tenant_id, object_key, bytes)
+    SELECT tenant_id, object_key, coalesce(size, 0) FROM gone ON CONFLICT DO NOTHING`,
+};
+
 /** The files of one tenant. */
 @Injectable()
 export class MediaRepository {
@@ -109,15 +117,20 @@ export class MediaRepository {
         auth.tenantId,
         id,
       ]);
-      await query(`DELETE FROM media WHERE tenant_id = $1 AND id = $2`, [auth.tenantId, id]);
+      await query(REMOVE, [auth.tenantId, id]);
       return media.objectKey;
     });
   }
 
   /** Removes a file that was stored for a message that was then not accepted. */
   async discard(tenantId: string, id: string): Promise<void> {
+    await this.database.tenantSql(tenantId, (query) => query(REMOVE, [tenantId, id]));
+  }
+
+  /** The object of a removed row is gone. */
+  async endRemoval(tenantId: string, objectKey: string): Promise<void> {
     await this.database.tenantSql(tenantId, (query) =>
-      query(`DELETE FROM media WHERE tenant_id = $1 AND id = $2`, [tenantId, id]),
+      query(`DELETE FROM media_removals WHERE tenant_id = $1 AND object_key = $2`, [tenantId, objectKey]),
     );
   }
 }

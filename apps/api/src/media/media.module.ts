@@ -15,6 +15,7 @@ import { MediaRepository } from './media-repository.js';
 import { MediaController } from './media.controller.js';
 import { MediaService } from './media.service.js';
 import { registerMultipart } from './multipart-form.js';
+import { UploadBudget } from './upload-budget.js';
 
 /** Files: uploads, downloads, and the jobs that bring them in from WhatsApp. */
 @Module({
@@ -28,6 +29,7 @@ import { registerMultipart } from './multipart-form.js';
     MediaJobRepository,
     MediaJobWorker,
     MediaRedownload,
+    UploadBudget,
     {
       provide: S3MediaStore,
       inject: [API_CONFIG],

@@ -11,7 +11,7 @@ import type { MediaKind } from './media-kind.js';
 import { MediaRepository, noSuchMedia } from './media-repository.js';
 import { servedType } from './media-type.js';
 import { toMediaResource, uploadFieldsSchema, type MediaListQuery, type MediaResource } from './media.dto.js';
-import { readForm, type FormFile } from './multipart-form.js';
+import { announcedBytes, readForm, type FormFile } from './multipart-form.js';
 import type { MediaRecord } from './stored-media.js';
 
 const MEDIA_ID = /^med_[0-9a-z]{26}$/;
@@ -34,6 +34,7 @@ export class MediaService {
         declared: mimeType,
         filename,
         kind,
+        expected: announcedBytes(request),
       });
     };
     const undo = (media: MediaRecord) => this.intake.discard(media);
@@ -60,7 +61,7 @@ export class MediaService {
   /** The row goes first: bytes without a row are only waste, a row without bytes would be a lie. */
   async remove(auth: AuthContext, id: string): Promise<void> {
     const objectKey = await this.repository.remove(auth, id);
-    await this.intake.removeBytes(objectKey);
+    await this.intake.removeBytes(auth.tenantId, objectKey);
   }
 
   /** Answers with the bytes, or a part of them; as a download that no browser runs. */

@@ -53,6 +53,12 @@ export async function readForm<Fields, File>(
   }
 }
 
+/** Bytes of the whole form, an upper bound of its file; null when the client does not say. */
+export function announcedBytes({ headers }: ApiRequest): number | null {
+  const bytes = Number(headers['content-length']);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : null;
+}
+
 async function readParts(
   request: ApiRequest,
   raw: Record<string, string>,

@@ -94,6 +94,10 @@ export const ROUTES: Route[] = [
     parse(schemas.emptyBody, body);
     return ok({ logins: network.reload(params[0] ?? '') });
   }),
+  route('POST', '/logins/:/forget', ({ params, body }, { network }) => {
+    const { chat, keep } = parse(schemas.forgetBody, body);
+    return ok({ logins: network.forgetHistory(params[0] ?? '', chat, keep) });
+  }),
   route('POST', '/logins/:/conflict', ({ params, body }, { network }) => {
     parse(schemas.emptyBody, body);
     return ok({ logins: network.setState(params[0] ?? '', 'CONFLICT') });
@@ -124,9 +128,13 @@ export const ROUTES: Route[] = [
     return ok({ id: message.id });
   }),
   route('POST', '/messages/:/revoke', ({ params, body }, { network }) => {
-    parse(schemas.emptyBody, body);
+    const { by } = parse(schemas.revokeBody, body);
     const { message } = network.messages.get(params[0] ?? '');
-    network.conversation.revoke(keyOf(message));
+    network.conversation.revoke(
+      keyOf(message),
+      undefined,
+      by === undefined ? undefined : parsePhone(by, 'by'),
+    );
     return ok({ id: message.id });
   }),
   route('POST', '/messages/:/react', ({ params, body }, { network }) => {

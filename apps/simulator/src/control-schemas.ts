@@ -36,10 +36,16 @@ export const messageBody = z.strictObject({
     .optional(),
   quotedId: id.optional(),
   id: id.optional(),
+  address: z.enum(['lid', 'phone']).optional(),
 });
 
 export const ackBody = z.strictObject({ ack: z.int().min(-1).max(4), by: phone.optional() });
 export const editBody = z.strictObject({ body: z.string().min(1).max(65_536) });
+export const revokeBody = z.strictObject({ by: phone.optional() });
+export const forgetBody = z.strictObject({
+  chat: z.string().min(1).max(64),
+  keep: z.int().min(0).max(100_000),
+});
 export const reactBody = z.strictObject({ from: phone, emoji: z.string().max(16) });
 export const emptyBody = z.strictObject({});
 export const dropBody = z.strictObject({ forMs: z.int().min(0).max(3_600_000).default(0) });

@@ -54,6 +54,8 @@ export interface WireMessage {
   caption?: string;
   media?: WireMedia;
   quoted?: WireQuote;
+  /** Under which of the partner's ids it shows in a one-to-one chat; the build's own choice when left out. */
+  address?: 'lid' | 'phone';
   /** Fields of kinds that need no special treatment (location, vcard, poll). */
   extra?: Record<string, unknown>;
 }
@@ -69,9 +71,13 @@ export interface WireKey {
 export type WireItem =
   | { kind: 'message'; message: WireMessage; people: WirePerson[]; group?: WireGroup; ack: number }
   | { kind: 'ack'; key: WireKey; ack: number; code?: number }
+  /** `timestamp` in ms since 1970. */
   | { kind: 'edit'; key: WireKey; body: string; timestamp: number }
-  | { kind: 'revoke'; key: WireKey; timestamp: number }
+  | { kind: 'revoke'; key: WireKey; by: WirePerson; timestamp: number }
+  /** `timestamp` in ms since 1970. */
   | { kind: 'reaction'; key: WireKey; id: string; by: WirePerson; emoji: string; timestamp: number }
+  /** What is known of somebody changed: their number is shown now, or no longer. */
+  | { kind: 'person'; person: WirePerson }
   | { kind: 'group'; group: WireGroup };
 
 export interface QueuedItem {
@@ -109,6 +115,8 @@ export const FAULT_KINDS = [
   'wrongHash',
   'syncNever',
   'syncTwice',
+  'syncLateMs',
+  'navigates',
   'missingModule',
   'poison',
   'iframes',
@@ -168,6 +176,8 @@ export type NetworkFrame =
   | { t: 'offlineEnd' }
   | { t: 'revoked' }
   | { t: 'reload' }
+  /** The page loses all but the newest messages of a chat. */
+  | { t: 'forget'; chat: string; keep: number }
   | { t: 'state'; state: string }
   | { t: 'faults'; faults: Fault[] }
   | { t: 'reply'; rid: number; value?: unknown; error?: { message: string; status: number } };

@@ -18,6 +18,8 @@ export interface PhoneMessage {
   media?: { bytes: Buffer; mimetype: string; filename?: string };
   quotedId?: string;
   id?: string;
+  /** Under which of the partner's ids it shows; the build's own choice when left out. */
+  address?: 'lid' | 'phone';
 }
 
 const WIRE_TYPES: Record<PhoneMessageType, string> = {
@@ -62,6 +64,7 @@ export class Conversation {
         ? { body: input.body ?? '' }
         : { media: stored.media, ...(input.body === undefined ? {} : { caption: input.body }) }),
       ...(quoted === undefined ? {} : { quoted }),
+      ...(input.address === undefined ? {} : { address: input.address }),
     };
     const record = this.messages.add(message, 'phone', stored?.sha256);
     this.meet(message);
@@ -120,13 +123,19 @@ export class Conversation {
     if (message.media === undefined) message.body = body;
     else message.caption = body;
     this.messages.save(record);
-    const item: WireItem = { kind: 'edit', key, body, timestamp: Math.floor(Date.now() / 1000) };
+    const item: WireItem = { kind: 'edit', key, body, timestamp: Date.now() };
     this.messages.toParties(message, item, exceptLogin);
   }
 
-  revoke(key: WireKey, exceptLogin?: string): void {
+  /** The sender deletes it for everyone, or `by` does, an admin of the group. */
+  revoke(key: WireKey, exceptLogin?: string, by = key.from): void {
     const { message } = this.getByKey(key);
-    const item: WireItem = { kind: 'revoke', key, timestamp: Math.floor(Date.now() / 1000) };
+    const isAdmin = this.accounts.findGroup(key.to)?.admins.includes(by) ?? false;
+    if (by !== key.from && !isAdmin) {
+      throw new Refusal(422, 'only the sender and admins of the group can delete it', 'by');
+    }
+    const timestamp = Math.floor(Date.now() / 1000);
+    const item: WireItem = { kind: 'revoke', key, by: this.accounts.person(by), timestamp };
     this.messages.toParties(message, item, exceptLogin);
   }
 

@@ -51,7 +51,19 @@ export class Network {
   }
 
   putAccount(fields: { phone: string; name: string; persona?: Persona; lidOnly?: boolean }): Account {
-    return this.accounts.put({ ...fields, phone: parsePhone(fields.phone, 'phone') });
+    const phone = parsePhone(fields.phone, 'phone');
+    const before = this.accounts.find(phone);
+    const account = this.accounts.put({ ...fields, phone });
+    if (before !== undefined && before.lidOnly !== account.lidOnly) this.tellPartners(phone);
+    return account;
+  }
+
+  /** A number is shown now, or no longer: everybody who knows this person learns it. */
+  private tellPartners(phone: string): void {
+    const item = { kind: 'person' as const, person: this.accounts.person(phone) };
+    for (const partner of this.conversation.partnersOf(phone)) {
+      for (const login of this.logins.of(partner.phone)) login.push(item);
+    }
   }
 
   addGroup(subject: string, members: string[]) {
@@ -95,6 +107,12 @@ export class Network {
 
   reload(phone: string): number {
     return this.tell(phone, { t: 'reload' });
+  }
+
+  /** The phone's pages lose all but the newest `keep` messages of a chat (a phone, or a group id). */
+  forgetHistory(phone: string, chat: string, keep: number): number {
+    const name = chat.endsWith('@g.us') ? chat : parsePhone(chat, 'chat');
+    return this.tell(phone, { t: 'forget', chat: name, keep });
   }
 
   setState(phone: string, state: string): number {

@@ -1,15 +1,12 @@
 import type { QueuedItem, WireItem } from '../wire.js';
 import type { InboundFaults } from './inbound-faults.js';
 import type { Msg } from './msg.js';
-import { MsgKey } from './msg-key.js';
-import { keyFor } from './msg.js';
+import { hasReaction, keyFor, revokedContent } from './msg.js';
 import type { Batch, StoredMessage } from './page-db.js';
 import { type PageStore, storedKey } from './page-store.js';
+import { reactionRow, reactionTableMode } from './reactions.js';
 
-/** `WAWebAddonReactionTableMode.reactionTableMode`; the library hooks `bulkUpsert`. */
-export const reactionTableMode = {
-  bulkUpsert: (_reactions: Record<string, unknown>[]): Promise<void> => Promise.resolve(),
-};
+type Change = Extract<WireItem, { kind: 'ack' | 'edit' | 'revoke' | 'reaction' }>;
 
 /**
  * What the network delivers: first into the database, then into the collections, then confirmed. Frames that
@@ -63,11 +60,12 @@ export class Inbound {
           batch.people?.push(...item.group.members);
           show.push(() => this.store.showGroup(item.group));
           break;
-        case 'reaction':
-          batch.people?.push(item.by);
-          show.push(() => this.showReaction(item));
+        case 'person':
+          batch.people?.push(item.person);
+          show.push(() => this.store.showPeople([item.person]));
           break;
         default:
+          if (item.kind === 'revoke' || item.kind === 'reaction') batch.people?.push(item.by);
           this.prepareChange(item, changed, show);
       }
     }
@@ -102,56 +100,39 @@ export class Inbound {
     });
   }
 
-  private prepareChange(
-    item: Extract<WireItem, { kind: 'ack' | 'edit' | 'revoke' }>,
-    changed: Map<string, StoredMessage>,
-    show: (() => void)[],
-  ): void {
+  private prepareChange(item: Change, changed: Map<string, StoredMessage>, show: (() => void)[]): void {
     const key = storedKey(item.key);
     const known = changed.get(key) ?? this.store.stored.get(key);
     if (known === undefined) return;
     const next = changeOf(known, item);
     changed.set(key, next);
     show.push(() => {
+      if (item.kind === 'revoke' || item.kind === 'reaction') this.store.showPeople([item.by]);
       this.store.remember(next);
-      this.showChange(this.find(next), item);
+      this.showChange(next, item);
     });
   }
 
-  private showChange(
-    msg: Msg | undefined,
-    item: Extract<WireItem, { kind: 'ack' | 'edit' | 'revoke' }>,
-  ): void {
+  private showChange(stored: StoredMessage, item: Change): void {
+    const msg = this.find(stored);
     if (msg === undefined) return;
-    if (item.kind === 'ack') msg.set({ ack: item.ack });
-    else if (item.kind === 'revoke') msg.set({ type: 'revoked', body: undefined, caption: undefined });
-    else {
-      const field = msg.directPath === undefined ? 'body' : 'caption';
-      msg.set({ [field]: item.body, latestEditSenderTimestampMs: item.timestamp * 1000 });
-    }
-  }
-
-  private showReaction(item: Extract<WireItem, { kind: 'reaction' }>): void {
     const { people } = this.store;
-    this.store.showPeople([item.by]);
-    const parent = this.store.stored.get(storedKey(item.key));
-    if (parent === undefined) return;
-    const parentKey = keyFor(parent, people);
-    this.find(parent)?.set({ hasReaction: item.emoji !== '' });
-    const author = people.addressOf(item.by);
-    void reactionTableMode.bulkUpsert([
-      {
-        id: new MsgKey({ fromMe: item.by.phone === people.me.phone, remote: parentKey.remote, id: item.id }),
-        reactionParentKey: parentKey,
-        reactionText: item.emoji,
-        reactionTimestamp: item.timestamp,
-        author,
-        from: author,
-        read: false,
-        orphan: 0,
-        ack: 2,
-      },
-    ]);
+    switch (item.kind) {
+      case 'ack':
+        msg.set({ ack: item.ack });
+        break;
+      case 'revoke':
+        if (stored.revoked) msg.set(revokedContent(stored.revoked, people));
+        break;
+      case 'edit': {
+        const field = msg.directPath === undefined ? 'body' : 'caption';
+        msg.set({ [field]: item.body, latestEditSenderTimestampMs: item.timestamp });
+        break;
+      }
+      case 'reaction':
+        msg.set({ hasReaction: hasReaction(stored) });
+        void reactionTableMode.bulkUpsert([reactionRow(this.store, stored, item.by.phone)]);
+    }
   }
 
   private find(stored: StoredMessage): Msg | undefined {
@@ -159,13 +140,20 @@ export class Inbound {
   }
 }
 
-function changeOf(
-  stored: StoredMessage,
-  item: Extract<WireItem, { kind: 'ack' | 'edit' | 'revoke' }>,
-): StoredMessage {
-  if (item.kind === 'ack') return { ...stored, ack: item.ack };
-  if (item.kind === 'revoke') return { ...stored, revoked: true };
+function changeOf(stored: StoredMessage, item: Change): StoredMessage {
   const { message } = stored;
-  const text = message.media === undefined ? { body: item.body } : { caption: item.body };
-  return { ...stored, message: { ...message, ...text }, editedAt: item.timestamp };
+  switch (item.kind) {
+    case 'ack':
+      return { ...stored, ack: item.ack };
+    case 'revoke':
+      return { ...stored, revoked: { by: item.by.phone, timestamp: item.timestamp } };
+    case 'reaction': {
+      const { id, emoji, timestamp, by } = item;
+      return { ...stored, reactions: { ...stored.reactions, [by.phone]: { id, emoji, timestamp } } };
+    }
+    case 'edit': {
+      const text = message.media === undefined ? { body: item.body } : { caption: item.body };
+      return { ...stored, message: { ...message, ...text }, editedAt: item.timestamp };
+    }
+  }
 }

@@ -5,6 +5,7 @@ import { Collection } from './collection.js';
 import { pageError } from './errors.js';
 import { Model } from './model.js';
 import type { Msg } from './msg.js';
+import { ReactionCollection } from './reactions.js';
 import type { PageSession } from './session.js';
 import { cmd } from './socket.js';
 import { type Wid, createWid } from './wid.js';
@@ -82,7 +83,7 @@ function collections({ store }: PageSession): object {
     BusinessProfile: empty(),
     Label: empty(),
     ProfilePicThumb: empty(),
-    Reactions: empty(),
+    Reactions: new ReactionCollection(store),
     Status: empty(),
     WAWebNewsletterCollection: empty(),
   };

@@ -1,10 +1,10 @@
 import type { WireKey } from '../wire.js';
 import type { Chat } from './chat.js';
-import { reactionTableMode } from './inbound.js';
 import { findLinks } from './links.js';
 import type { Attributes } from './model.js';
-import { Msg } from './msg.js';
+import { Msg, revokedContent } from './msg.js';
 import { MsgKey } from './msg-key.js';
+import { reactionTableMode } from './reactions.js';
 import type { PageSession } from './session.js';
 import { cmd } from './socket.js';
 
@@ -73,14 +73,14 @@ function wireKey({ store }: PageSession, msg: Msg): WireKey {
 
 async function changeStored({ store }: PageSession, msg: Msg, body: string): Promise<void> {
   const field = msg.directPath === undefined ? 'body' : 'caption';
-  const editedAt = Math.floor(Date.now() / 1000);
-  const stored = [...store.stored.values()].find(({ message }) => message.id === msg.id.id);
+  const editedAt = Date.now();
+  const stored = store.storedOf(msg);
   if (stored !== undefined) {
     const next = { ...stored, message: { ...stored.message, [field]: body }, editedAt };
     store.remember(next);
     await store.save({ messages: [next] });
   }
-  msg.set({ [field]: body, latestEditSenderTimestampMs: editedAt * 1000 });
+  msg.set({ [field]: body, latestEditSenderTimestampMs: editedAt });
 }
 
 function quotedMsgOf({ store }: PageSession, msg: Msg): Msg {
@@ -114,9 +114,13 @@ function deleteActions(page: PageSession): Record<string, unknown> {
     sendRevokeMsgs: async (_chat: Chat, { list }: { list: Msg[] }) => {
       for (const msg of list) {
         await page.connection.request({ name: 'revoke', key: wireKey(page, msg) });
-        const stored = [...store.stored.values()].find(({ message }) => message.id === msg.id.id);
-        if (stored !== undefined) await store.save({ messages: [{ ...stored, revoked: true }] });
-        msg.set({ type: 'revoked', body: undefined, caption: undefined });
+        const stored = store.storedOf(msg);
+        const revoked = { by: store.people.me.phone, timestamp: Math.floor(Date.now() / 1000) };
+        if (stored !== undefined) {
+          store.remember({ ...stored, revoked });
+          await store.save({ messages: [{ ...stored, revoked }] });
+        }
+        msg.set(revokedContent(revoked, store.people));
       }
     },
     sendDeleteMsgs: async (chat: Chat, { list }: { list: Msg[] }) => {

@@ -115,7 +115,7 @@ export function keyFor(stored: Pick<StoredMessage, 'message' | 'chat'>, people: 
   const isGroup = chat.endsWith('@g.us');
   return new MsgKey({
     fromMe: message.from === people.me.phone,
-    remote: people.addressOfChat(chat),
+    remote: people.addressOfMessage(message, chat),
     id: message.id,
     ...(isGroup && sender !== undefined ? { participant: people.addressOf(sender) } : {}),
   });
@@ -134,8 +134,8 @@ export function attributesOf(stored: StoredMessage, people: People, isNewMsg: bo
     id,
     rowId: stored.rowId,
     t: message.timestamp,
-    from: id.fromMe ? me : isGroup ? id.remote : people.addressOf(sender),
-    to: id.fromMe ? id.remote : isGroup ? id.remote : me,
+    from: id.fromMe ? me : id.remote,
+    to: id.fromMe || isGroup ? id.remote : me,
     ...(isGroup ? { author: people.addressOf(sender) } : {}),
     self: id.fromMe ? 'out' : 'in',
     ack: stored.ack,
@@ -144,9 +144,29 @@ export function attributesOf(stored: StoredMessage, people: People, isNewMsg: bo
     star: false,
     notifyName: sender.name,
     ...content,
-    ...(stored.revoked === true ? { type: 'revoked', body: undefined, caption: undefined } : {}),
-    ...(stored.editedAt === undefined ? {} : { latestEditSenderTimestampMs: stored.editedAt * 1000 }),
+    ...(stored.revoked === undefined ? {} : revokedContent(stored.revoked, people)),
+    ...(stored.editedAt === undefined ? {} : { latestEditSenderTimestampMs: stored.editedAt }),
+    ...(hasReaction(stored) ? { hasReaction: true } : {}),
   };
+}
+
+/** What is left of a message that was deleted for everyone. */
+export function revokedContent(
+  { by, timestamp }: { by: string; timestamp: number },
+  people: People,
+): Attributes {
+  const sender = people.byPhone(by);
+  return {
+    type: 'revoked',
+    body: undefined,
+    caption: undefined,
+    revokeTimestamp: timestamp,
+    ...(sender === undefined ? {} : { revokeSender: people.addressOf(sender) }),
+  };
+}
+
+export function hasReaction({ reactions = {} }: StoredMessage): boolean {
+  return Object.values(reactions).some(({ emoji }) => emoji !== '');
 }
 
 /** What the sender wrote, as attributes. */

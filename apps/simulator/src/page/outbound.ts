@@ -71,7 +71,7 @@ export class Outbound {
   private async send(chat: Chat, msg: Msg, stored: StoredMessage): Promise<Msg> {
     await this.faults.beforeHandOver(stored.message);
     this.store.remember(stored);
-    const shown = this.store.addToChat(msg, stored.chat);
+    const shown = this.store.addToChat(msg);
     await this.store.save({ messages: [stored], chats: [this.store.chatRecord(stored.chat)] });
     this.handOver(stored.message);
     await this.faults.afterHandOver(stored.message);

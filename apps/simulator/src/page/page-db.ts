@@ -10,8 +10,11 @@ export interface StoredMessage {
   chat: string;
   message: WireMessage;
   ack: number;
-  revoked?: boolean;
+  revoked?: { by: string; timestamp: number };
+  /** Milliseconds since 1970. */
   editedAt?: number;
+  /** By phone of who reacted; an empty emoji took it back. */
+  reactions?: Record<string, { id: string; emoji: string; timestamp: number }>;
   /** Could not be decrypted (yet). */
   ciphertext?: boolean;
 }

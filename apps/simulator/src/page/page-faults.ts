@@ -12,6 +12,7 @@ export class PageFaults {
     for (const fault of this.faults) {
       if (fault.kind === 'rendererCrash' && (fault.when ?? 'now') === 'now') void this.use(fault).then(crash);
       if (fault.kind === 'iframes') void this.use(fault).then(addIframes);
+      if (fault.kind === 'navigates') void this.use(fault).then(navigate);
       if (fault.kind === 'hang' && (fault.when ?? 'now') === 'now')
         void this.use(fault).then(() => hang(fault.ms));
     }
@@ -86,6 +87,11 @@ function addIframes(): void {
     frame.srcdoc = '<p>frame</p>';
     document.body.appendChild(frame);
   }
+}
+
+/** Navigations within the document, which a browser reports like those to a new one. */
+function navigate(): void {
+  for (let count = 0; count < 3; count += 1) history.pushState({}, '', `/#${String(count)}`);
 }
 
 function hang(ms = Infinity): void {

@@ -42,8 +42,10 @@ export class PageStore {
     this.showPeople(people);
     for (const group of groups) this.showGroup(group);
     messages.sort((a, b) => a.rowId - b.rowId);
-    const newest = new Map(messages.map((stored) => [stored.chat, stored]));
-    for (const stored of messages) this.show(stored, false, newest.get(stored.chat) === stored);
+    const chatOf = ({ message, chat }: StoredMessage) =>
+      this.people.addressOfMessage(message, chat).toString();
+    const newest = new Map(messages.map((stored) => [chatOf(stored), stored]));
+    for (const stored of messages) this.show(stored, false, newest.get(chatOf(stored)) === stored);
     for (const { chat, ...state } of chats) this.chatFor(chat).set(restoredChat(state), { silent: true });
     await this.prune();
   }
@@ -81,7 +83,10 @@ export class PageStore {
 
   /** The chat with this phone or group, made when it is not there yet. */
   chatFor(chat: string): Chat {
-    const id = this.people.addressOfChat(chat);
+    return this.chatAt(this.people.addressOfChat(chat));
+  }
+
+  private chatAt(id: Wid): Chat {
     const known = this.chats.get(id);
     if (known !== undefined) return known;
     const contact = this.contacts.gadd(id);
@@ -95,7 +100,7 @@ export class PageStore {
   show(stored: StoredMessage, isNewMsg: boolean, inChat = true): Msg {
     this.remember(stored);
     const msg = new Msg(attributesOf(stored, this.people, isNewMsg));
-    return inChat ? this.addToChat(msg, stored.chat) : this.msgs.add(msg);
+    return inChat ? this.addToChat(msg) : this.msgs.add(msg);
   }
 
   /** Up to `count` messages of the chat before those it already holds, oldest first. */
@@ -104,6 +109,7 @@ export class PageStore {
     const oldest = chat.msgs.getModelsArray()[0]?.rowId ?? Infinity;
     const earlier = [...this.stored.values()]
       .filter((stored) => stored.chat === name && stored.rowId < oldest)
+      .filter(({ message }) => this.people.addressOfMessage(message, name).equals(chat.id))
       .slice(-count);
     return earlier.map((stored) => {
       const msg = this.msgs.get(keyFor(stored, this.people)) ?? this.show(stored, false, false);
@@ -111,13 +117,19 @@ export class PageStore {
     });
   }
 
+  /** What the database holds of a message that is shown. */
+  storedOf(msg: Msg): StoredMessage | undefined {
+    const sender = msg.id.fromMe ? this.people.me.phone : this.people.chatOf(msg.author ?? msg.from);
+    return this.stored.get(storedKey({ from: sender, id: msg.id.id }));
+  }
+
   remember(stored: StoredMessage): void {
     this.lastRowId = Math.max(this.lastRowId, stored.rowId);
     this.stored.set(stored.key, stored);
   }
 
-  addToChat(msg: Msg, chatName: string): Msg {
-    const chat = this.chatFor(chatName);
+  addToChat(msg: Msg): Msg {
+    const chat = this.chatAt(msg.id.remote);
     chat.set({ t: msg.t, ...(msg.id.fromMe ? {} : { lastReceivedKey: msg.id }) }, { silent: true });
     chat.msgs.add(msg);
     const shown = this.msgs.add(msg);
@@ -132,6 +144,20 @@ export class PageStore {
 
   saveChat(chat: string): Promise<void> {
     return this.db.write({ chats: [this.chatRecord(chat)] });
+  }
+
+  /** Loses all but the newest `keep` messages of a chat, as a page does that was given no history. */
+  async forget(chat: string, keep: number): Promise<void> {
+    const all = [...this.stored.values()].filter((stored) => stored.chat === chat);
+    const lost = all.slice(0, Math.max(0, all.length - keep));
+    for (const stored of lost) {
+      const msg = this.msgs.get(keyFor(stored, this.people));
+      this.stored.delete(stored.key);
+      if (msg === undefined) continue;
+      this.chats.get(msg.id.remote)?.msgs.remove(msg.id);
+      this.msgs.remove(msg.id);
+    }
+    await this.db.write({ removedMessages: lost.map(({ key }) => key) });
   }
 
   /** Forgets the oldest messages beyond what a page keeps, but never one the network has not taken. */

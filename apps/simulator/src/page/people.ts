@@ -1,4 +1,4 @@
-import type { WirePerson } from '../wire.js';
+import type { WireMessage, WirePerson } from '../wire.js';
 import { is2026 } from './boot.js';
 import { Wid } from './wid.js';
 
@@ -59,6 +59,13 @@ export class People {
     if (chat.endsWith('@g.us')) return new Wid(chat.slice(0, -'@g.us'.length), 'g.us');
     const person = this.#byPhone.get(chat);
     return person === undefined ? new Wid(chat, 'c.us') : this.addressOf(person);
+  }
+
+  /** Where a message of this chat shows: one-to-one chats may exist under both of a person's ids. */
+  addressOfMessage({ address }: WireMessage, chat: string): Wid {
+    const person = this.#byPhone.get(chat);
+    if (person === undefined || address === undefined) return this.addressOfChat(chat);
+    return address === 'lid' ? this.lidWid(person) : (this.phoneWid(person) ?? this.lidWid(person));
   }
 
   /** The network's name for a chat: a phone, or a group id. */

@@ -114,6 +114,10 @@ export class PageSession {
       case 'reload':
         location.reload();
         break;
+      case 'forget':
+        await this.inbound.drained();
+        await this.store.forget(frame.chat, frame.keep);
+        break;
       case 'state':
         if (CLOSED_STATES.includes(frame.state)) this.connection.stop();
         socket.state = frame.state;
@@ -168,7 +172,16 @@ export class PageSession {
       socket.state = 'CONNECTED';
       return;
     }
-    if (this.fresh || !is2026) await listenerFor('change:hasSynced');
+    const late = this.faults.take('syncLateMs');
+    // Nobody waits for it: what comes in meanwhile is shown as ever.
+    if (late !== undefined) setTimeout(() => this.reportSync(), late.ms ?? 3_000);
+    else {
+      if (this.fresh || !is2026) await listenerFor('change:hasSynced');
+      this.reportSync();
+    }
+  }
+
+  private reportSync(): void {
     this.fresh = false;
     stream.set({ mode: 'MAIN', info: 'NORMAL', displayInfo: 'NORMAL' });
     cmd.trigger('offline_progress_update_from_bridge');

@@ -34,19 +34,20 @@ function anotherApi(): Promise<TestApi> {
   return startApi({ DATABASE_URL, DATABASE_OWNER_URL, INTERNAL_SECRET, KEY_PEPPER });
 }
 
-/** Leaves a queued message as an api process does that is killed between its claim and the answer of the node. */
-async function claimAndDie(messageId: string, waMessageId: string): Promise<void> {
+/** Leaves a queued message as an api process does that is killed after its claim, before or after it called the node. */
+async function claimAndDie(messageId: string, waMessageId: string, { isCalled = true } = {}): Promise<void> {
   await messaging.api.database.workerSql(async (query) => {
     await query(
       `INSERT INTO message_attempts (tenant_id, message_id, number, session_id, wa_message_id, node_name, node_boot_id,
-         epoch, claimed_by)
-       SELECT tenant_id, id, 1, session_id, $2, 'node-1', 'boot-1', 1, 'wagate-api-killed' FROM messages WHERE id = $1`,
+         epoch, claimed_by, called_at)
+       SELECT tenant_id, id, 1, session_id, $2, 'node-1', 'boot-1', 1, 'wagate-api-killed', CASE WHEN $3 THEN now() END
+       FROM messages WHERE id = $1`,
+      [messageId, waMessageId, isCalled],
+    );
+    await query(
+      `UPDATE messages SET status = 'sending', attempts = 1, claims = 1, wa_message_id = $2 WHERE id = $1`,
       [messageId, waMessageId],
     );
-    await query(`UPDATE messages SET status = 'sending', attempts = 1, wa_message_id = $2 WHERE id = $1`, [
-      messageId,
-      waMessageId,
-    ]);
   });
 }
 
@@ -77,6 +78,26 @@ describe('an api process that is killed', () => {
     expect(resent.waMessageId).not.toBe(ids.get(never));
     await statusOf(tenant, lost, 'unknown_final');
     expect(sends().map((call) => call.messageId)).toEqual([never]);
+  });
+});
+
+describe('an api process that is killed together with the node', () => {
+  it('leaves what it had not called to be sent, once and without a proof', async () => {
+    const away = snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me });
+    await messaging.node.become(session.id, away);
+    const id = await send();
+    const waMessageId = `3EB0${'A'.repeat(18)}`;
+    await claimAndDie(id, waMessageId, { isCalled: false });
+    await messageWhen(tenant, id, 'it to be queued again', ({ status }) => status === 'queued');
+    messaging.node.bootId = 'boot-2';
+    await messaging.node.heartbeat();
+    await messaging.node.become(session.id, connected(OWN_PHONE));
+    expect(await statusOf(tenant, id, 'sent')).toMatchObject({ waMessageId, attempts: 1 });
+    expect(sends().map((call) => call.messageId)).toEqual([id]);
+    expect(messaging.node.callsOf('message.lookup').filter((call) => call.sessionId === session.id)).toEqual(
+      [],
+    );
+    messaging.node.bootId = 'boot-1';
   });
 });
 

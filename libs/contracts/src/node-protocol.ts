@@ -45,7 +45,10 @@ export const sendOutcomeSchema = z.discriminatedUnion('outcome', [
   }),
   z.object({
     outcome: z.literal('not_sent'),
-    /** `retry`: trying again may help (page gone, not connected); otherwise the reason is final. */
+    /**
+     * `retry`: trying again may help (page gone, not connected); otherwise the reason is final. `page_gone`: the page was
+     * not there; `page_crashed`: it died while this message was prepared in it.
+     */
     retry: z.boolean(),
     code: z.enum([
       'not_on_whatsapp',
@@ -55,6 +58,7 @@ export const sendOutcomeSchema = z.discriminatedUnion('outcome', [
       'contract_broken',
       'rejected',
       'page_gone',
+      'page_crashed',
       'busy',
     ]),
     reason: z.string().max(500),

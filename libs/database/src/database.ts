@@ -2,9 +2,10 @@ import type pg from 'pg';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { tenantIdSchema } from '#contracts';
-import { withDeadline, type Outcome } from '#kernel';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoff, withDeadline, type Outcome } from '#kernel';
 import { ENTITIES } from './entities/index.js';
-import { translateDatabaseError } from './errors.js';
+import { isRolledBack, translateDatabaseError } from './errors.js';
 import { DatabaseListener, type NotificationHandler } from './listener.js';
 import { gatherWrites, queryOf, type Query } from './query.js';
 import { connectionConfig, WORKER_ROLE, type DatabaseSettings } from './settings.js';
@@ -12,8 +13,10 @@ import { connectionConfig, WORKER_ROLE, type DatabaseSettings } from './settings
 /**
  * The only way to the database. Every unit of work is a transaction that sees either one tenant's rows (row level
  * security, `tenant…`) or, for workers and administrators, those of every tenant (`worker…`). Work is rolled back
- * when it throws. A database that is away gives AppError `service_unavailable`, whose `outcome` is `unknown` when
- * the connection was lost during the commit and `not_sent` before it.
+ * when it throws. A transaction that Postgres rolled back because of others (a deadlock) is repeated a few times, so
+ * work may run more than once and changes nothing but the database. A database that is away gives AppError
+ * `service_unavailable`, whose `outcome` is `unknown` when the connection was lost during the commit and `not_sent`
+ * before it.
  */
 export class Database {
   private readonly listener: DatabaseListener;
@@ -33,22 +36,24 @@ export class Database {
 
   /** A transaction that sees the rows of one tenant. */
   tenant<T>(tenantId: string, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.transaction(setTenant(tenantId), work);
+    const opening = setTenant(tenantId);
+    return repeated(() => this.transaction(opening, work));
   }
 
   /** A transaction that sees the rows of every tenant, in the tables that workers need. */
   worker<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.transaction(SET_WORKER, work);
+    return repeated(() => this.transaction(SET_WORKER, work));
   }
 
   /** As `tenant`, for hot statements: opened in one round trip, or none when the first statement follows at once. */
   tenantSql<T>(tenantId: string, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.sqlTransaction(setTenant(tenantId), work);
+    const opening = setTenant(tenantId);
+    return repeated(() => this.sqlTransaction(opening, work));
   }
 
   /** As `worker`, for hot statements. */
   workerSql<T>(work: (query: Query) => Promise<T>): Promise<T> {
-    return this.sqlTransaction(SET_WORKER, work);
+    return repeated(() => this.sqlTransaction(SET_WORKER, work));
   }
 
   /**
@@ -126,6 +131,22 @@ export class Database {
 
   private pool(): pg.Pool {
     return (this.dataSource.driver as PostgresDriver).master as pg.Pool;
+  }
+}
+
+/** Repetitions of a transaction that was rolled back because of others, and the waits before them. */
+const MOST_REPEATS = 5;
+const REPEAT = { baseMs: 20, maxMs: 500 };
+
+/** Postgres says that it rolled back, so nothing of the transaction is there and it may simply run again. */
+async function repeated<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let repeats = 0; ; repeats += 1) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (repeats === MOST_REPEATS || !isRolledBack(error)) throw error;
+      await delay(backoff(repeats, REPEAT));
+    }
   }
 }
 

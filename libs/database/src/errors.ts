@@ -10,6 +10,10 @@ interface PgError extends Error {
  * and timeouts (postgresql.org/docs/current/errcodes-appendix.html).
  */
 const TRANSIENT_STATE = /^(08...|57P0[1-5]|57014|53...|25006|40001|40P01|55P03)$/;
+/** The database answers, and is at its limit or busy with others. */
+const BUSY_STATE = /^(53...|57014|40001|40P01|55P03)$/;
+/** Postgres rolled the whole transaction back because of others: a deadlock, a serialization failure. */
+const ROLLED_BACK_STATE = /^(40001|40P01)$/;
 const UNSTORABLE_STATE = /^(22021|22P05|22008)$/;
 const TRANSIENT_SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
 /** Messages of pg and pg-pool that come without a code. */
@@ -44,8 +48,7 @@ export function isForeignKeyViolation(error: unknown, constraint?: string): bool
  * does not have (22008). A net for input that no schema refused.
  */
 export function isUnstorableValue(error: unknown): boolean {
-  const inner = driverError(error);
-  return hasCode(inner) && UNSTORABLE_STATE.test(inner.code);
+  return hasState(error, UNSTORABLE_STATE);
 }
 
 /** True when the database is away, overloaded or busy, so that the same work may succeed later. */
@@ -56,15 +59,31 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return inner instanceof Error && TRANSIENT_MESSAGE.test(inner.message);
 }
 
+/** True when Postgres rolled the transaction back because of others, also where it is translated already. */
+export function isRolledBack(error: unknown): boolean {
+  return hasState(error instanceof AppError ? error.cause : error, ROLLED_BACK_STATE);
+}
+
+function hasState(error: unknown, states: RegExp): boolean {
+  const inner = driverError(error);
+  return hasCode(inner) && states.test(inner.code);
+}
+
 /**
  * What the rest of the house sees of a database error: AppError `service_unavailable` for one that passes, the error
  * itself otherwise. `outcome` says whether the transaction can have been committed.
  */
 export function translateDatabaseError(error: unknown, outcome: Outcome): unknown {
   if (error instanceof AppError || !isDatabaseUnavailable(error)) return error;
-  return new AppError('service_unavailable', 'the database is not available; try again', {
-    cause: error,
-    outcome,
-    retryAfterSeconds: 1,
-  });
+  const isBusy = hasState(error, BUSY_STATE);
+  return new AppError(
+    'service_unavailable',
+    isBusy ? 'the database is busy; try again' : 'the database is not available; try again',
+    // What answers with one of these states has rolled back, also when it was asked to commit.
+    {
+      cause: error,
+      outcome: hasState(error, ROLLED_BACK_STATE) ? 'not_sent' : outcome,
+      retryAfterSeconds: 1,
+    },
+  );
 }

@@ -12,6 +12,8 @@ export interface MessageState extends MessageProgress {
   sessionId: string;
   chatId: string;
   attempts: number;
+  /** How often it was claimed: the number of its newest attempt. Only a claim changes it. */
+  claims: number;
   waMessageId: string | null;
   waKey: string | null;
   errorDetail: string | null;
@@ -21,7 +23,7 @@ export interface MessageState extends MessageProgress {
 }
 
 export const STATE_COLUMNS = `m.tenant_id AS "tenantId", m.id, m.session_id AS "sessionId", m.chat_wa_id AS "chatId",
-  m.status, m.ack, m.attempts, m.wa_message_id AS "waMessageId", m.wa_key AS "waKey", m.error_code AS "errorCode",
+  m.status, m.ack, m.attempts, m.claims, m.wa_message_id AS "waMessageId", m.wa_key AS "waKey", m.error_code AS "errorCode",
   m.error_detail AS "errorDetail", m.due_at AS "dueAt", m.occurred_at AS "occurredAt", m.sent_at AS "sentAt",
   m.delivered_at AS "deliveredAt", m.read_at AS "readAt", m.ended_at AS "endedAt"`;
 
@@ -38,20 +40,30 @@ const SAVE = {
     WHERE m.tenant_id = c."tenantId" AND m.id = c.id`,
 };
 
+/**
+ * Counts on one of a counter's 16 rows that no other transaction counts on: who counts holds messages, and must not wait
+ * for somebody who waits for those.
+ */
 const COUNT = {
   name: 'messages_count',
-  text: `INSERT INTO usage_daily AS u (tenant_id, day, session_id, shard, sent, delivered, failed, received)
-    SELECT c.tenant, (now() AT TIME ZONE 'utc')::date, s.id, $2, sum(c.sent), sum(c.delivered), sum(c.failed),
-      sum(c.received)
-    FROM jsonb_to_recordset($1::jsonb)
-      AS c(tenant text, session text, sent bigint, delivered bigint, failed bigint, received bigint)
-    CROSS JOIN LATERAL (VALUES (''), (c.session)) AS s (id)
-    GROUP BY c.tenant, s.id ORDER BY c.tenant, s.id
+  text: `WITH tallies AS MATERIALIZED (
+      SELECT * FROM jsonb_to_recordset($1::jsonb)
+        AS c(tenant text, session text, sent bigint, delivered bigint, failed bigint, received bigint)
+    ), shards AS MATERIALIZED (
+      SELECT t.tenant, coalesce((SELECT (pg_backend_pid() + i) % 16 FROM generate_series(0, 15) AS i
+        WHERE pg_try_advisory_xact_lock(hashtextextended('counts of ' || t.tenant, (pg_backend_pid() + i) % 16))
+        LIMIT 1), pg_backend_pid() % 16) AS shard
+      FROM (SELECT DISTINCT tenant FROM tallies) t
+    )
+    INSERT INTO usage_daily AS u (tenant_id, day, session_id, shard, sent, delivered, failed, received)
+    SELECT c.tenant, (now() AT TIME ZONE 'utc')::date, s.id, shards.shard, sum(c.sent), sum(c.delivered),
+      sum(c.failed), sum(c.received)
+    FROM tallies c JOIN shards ON shards.tenant = c.tenant CROSS JOIN LATERAL (VALUES (''), (c.session)) AS s (id)
+    GROUP BY c.tenant, s.id, shards.shard ORDER BY c.tenant, s.id
     ON CONFLICT (tenant_id, day, session_id, shard) DO UPDATE SET sent = u.sent + excluded.sent,
       delivered = u.delivered + excluded.delivered, failed = u.failed + excluded.failed,
       received = u.received + excluded.received`,
 };
-const SHARDS = 16;
 
 /** Counters of one session's messages. */
 export interface Tally {
@@ -94,7 +106,7 @@ export class MessageChanges {
     const some = tallies.filter((one) => one.sent || one.delivered || one.failed || one.received);
     if (some.length === 0) return;
     const filled = some.map((one) => ({ sent: 0, delivered: 0, failed: 0, received: 0, ...one }));
-    await query(COUNT, [JSON.stringify(filled), Math.floor(Math.random() * SHARDS)]);
+    await query(COUNT, [JSON.stringify(filled)]);
   }
 }
 

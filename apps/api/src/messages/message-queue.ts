@@ -3,6 +3,18 @@ import type { Query, SessionRow } from '#database';
 import { SessionEndings, type SessionEndCode } from '../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from './message-changes.js';
 
+/** Messages that are ended in one go; a queue may hold any number. */
+const AT_ONCE = 1_000;
+
+/** Those under way too: until they are held, their ends may still put them back into the queue. */
+const LOCK = `SELECT ${STATE_COLUMNS} FROM messages m WHERE m.tenant_id = $1 AND m.session_id = $2
+    AND m.status IN ('queued', 'sending', 'unknown') AND m.id > $3
+  ORDER BY m.id LIMIT ${String(AT_ONCE)} FOR UPDATE`;
+
+/** What is under way ends as it ends; what turns out not to have left does not go back to a queue that is none. */
+const MARK_ATTEMPTS = `UPDATE message_attempts a SET session_end = $3
+  WHERE a.tenant_id = $1 AND a.session_id = $2 AND (a.ended_at IS NULL OR a.lookup_at IS NOT NULL)`;
+
 /** What waits to be sent ends with its session. */
 @Injectable()
 export class MessageQueue implements OnModuleInit {
@@ -16,12 +28,21 @@ export class MessageQueue implements OnModuleInit {
   }
 
   private async endSession(query: Query, { tenantId, id }: SessionRow, code: SessionEndCode): Promise<void> {
-    const ended = await query<MessageState & object>(
-      `UPDATE messages m SET status = 'failed', error_code = $3, ended_at = now()
-       WHERE m.tenant_id = $1 AND m.session_id = $2 AND m.status = 'queued' RETURNING ${STATE_COLUMNS}`,
-      [tenantId, id, code],
-    );
-    await this.changes.tell(query, ended);
-    await this.changes.count(query, [{ tenant: tenantId, session: id, failed: ended.length }]);
+    await query('SELECT wagate_lock_claims($1)', [id]);
+    const now = new Date();
+    for (let after = ''; ;) {
+      const found = await query<MessageState & object>(LOCK, [tenantId, id, after]);
+      const changes = found
+        .filter(({ status }) => status === 'queued')
+        .map((before) => ({
+          before,
+          after: { ...before, status: 'failed' as const, errorCode: code, endedAt: now },
+        }));
+      await this.changes.save(query, changes);
+      const last = found.at(-1);
+      if (!last || found.length < AT_ONCE) break;
+      after = last.id;
+    }
+    await query(MARK_ATTEMPTS, [tenantId, id, code]);
   }
 }

@@ -1,13 +1,14 @@
 import { Module } from '@nestjs/common';
 import { ChatsModule } from '../chats/index.js';
 import { ContactsModule } from '../contacts/index.js';
-import { IdentitiesModule } from '../identities/index.js';
 import { MediaModule } from '../media/index.js';
 import { NodesModule } from '../nodes/index.js';
 import { SessionsModule } from '../sessions/index.js';
 import { AcceptQueue, QueueSignal } from './accept/accept-queue.js';
 import { AcceptRepository } from './accept/accept-repository.js';
 import { SessionMemory } from './accept/session-memory.js';
+import { AttemptRepository } from './dispatcher/attempt-repository.js';
+import { CallNotes } from './dispatcher/call-notes.js';
 import { ClaimRepository } from './dispatcher/claim-repository.js';
 import { Dispatcher } from './dispatcher/dispatcher.js';
 import { MessageCaller } from './dispatcher/message-caller.js';
@@ -15,7 +16,7 @@ import { ReconcileRepository } from './dispatcher/reconcile-repository.js';
 import { Reconciler } from './dispatcher/reconciler.js';
 import { ResultRepository } from './dispatcher/result-repository.js';
 import { ResultWriter } from './dispatcher/result-writer.js';
-import { ChatMessagesController } from './chat-messages.controller.js';
+import { SweepRepository } from './dispatcher/sweep-repository.js';
 import { MessageChanges } from './message-changes.js';
 import { MessageMedia } from './message-media.js';
 import { MessagePreview } from './message-preview.js';
@@ -27,18 +28,15 @@ import { MessageWatch } from './message-watch.js';
 import { MessagesController } from './messages.controller.js';
 import { MessagesService } from './messages.service.js';
 import { AckRecorder } from './recorder/ack-recorder.js';
-import { ChangeRecorder } from './recorder/change-recorder.js';
-import { ContentChanges } from './recorder/content-changes.js';
-import { ContentRepository } from './recorder/content-repository.js';
-import { EarlyChanges } from './recorder/early-changes.js';
 import { MessageRecorder } from './recorder/message-recorder.js';
-import { Reactions } from './recorder/reactions.js';
 import { RecordedMessages } from './recorder/recorded-messages.js';
 import { TextLane } from './accept/text-lane.js';
 import { StoredAnswers } from './stored-answers.js';
 
 const ACCEPT = [AcceptQueue, AcceptRepository, SessionMemory, StoredAnswers, TextLane];
 const DISPATCH = [
+  AttemptRepository,
+  CallNotes,
   ClaimRepository,
   Dispatcher,
   MessageCaller,
@@ -46,22 +44,14 @@ const DISPATCH = [
   Reconciler,
   ResultRepository,
   ResultWriter,
+  SweepRepository,
 ];
-const RECORD = [
-  AckRecorder,
-  ChangeRecorder,
-  ContentChanges,
-  ContentRepository,
-  EarlyChanges,
-  MessageRecorder,
-  Reactions,
-  RecordedMessages,
-];
+const RECORD = [AckRecorder, MessageRecorder, RecordedMessages];
 
 /** Messages: accepted, sent, received, read. */
 @Module({
-  imports: [ChatsModule, ContactsModule, IdentitiesModule, MediaModule, NodesModule, SessionsModule],
-  controllers: [ChatMessagesController, MessagesController],
+  imports: [ChatsModule, ContactsModule, MediaModule, NodesModule, SessionsModule],
+  controllers: [MessagesController],
   providers: [
     ...ACCEPT,
     ...DISPATCH,

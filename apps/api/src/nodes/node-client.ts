@@ -122,6 +122,11 @@ function transportFailure(cause: unknown): AppError {
   });
 }
 
+/** True of a failure of a call that never came to the node, as that was not there. */
+export function isUnreachable(error: AppError): boolean {
+  return error.code === 'node_unavailable' && neverConnected(error.cause);
+}
+
 function neverConnected(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverConnected);
   return error instanceof Error && 'code' in error && NEVER_CONNECTED.test(String(error.code));

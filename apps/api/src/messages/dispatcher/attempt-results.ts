@@ -2,10 +2,13 @@ import type { SendOutcome } from '#contracts';
 import { backoff } from '#kernel';
 import { applyAck } from '../message-progress.js';
 import type { MessageState } from '../message-changes.js';
+import type { AttemptHistory } from './attempt-repository.js';
 import type { AttemptEnd } from './claimed-message.js';
 
 /** Attempts whose failure counts; the last one is final. */
 export const MOST_ATTEMPTS = 8;
+/** Attempts during which the page died; the last one is final. */
+const MOST_CRASHES = 2;
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 const HELD_RETRY_MS = 1_000;
 
@@ -22,20 +25,20 @@ export interface Settled {
   attempt: AttemptChange;
 }
 
-/**
- * What the end of an attempt makes of its message. `isCurrent`: no later attempt was made; an older attempt's end
- * only completes that attempt. `failures`: earlier attempts that count towards the limit.
- */
-export function settleAttempt(
-  message: MessageState,
-  end: AttemptEnd,
-  { isCurrent, failures, now }: { isCurrent: boolean; failures: number; now: Date },
-): Settled {
+export interface SettleContext extends AttemptHistory {
+  /** No later attempt was made; an older attempt's end only completes that attempt. */
+  isCurrent: boolean;
+  now: Date;
+}
+
+/** What the end of an attempt makes of its message. */
+export function settleAttempt(message: MessageState, end: AttemptEnd, context: SettleContext): Settled {
+  const { isCurrent, failures, crashes, sessionEnd, now } = context;
   // An ack may have told more than this answer does.
   const isOpen = isCurrent && (message.status === 'sending' || message.status === 'unknown');
   if (end.kind === 'released') {
-    const released = { ...message, status: 'queued' as const, attempts: message.attempts - 1 };
-    return { message: isOpen ? released : message, attempt: null };
+    const isReleased = isOpen && context.isOpen;
+    return { message: isReleased ? giveBack(message, sessionEnd, now) : message, attempt: null };
   }
   const { outcome } = end;
   if (outcome.outcome === 'handed') return settleHanded(message, outcome, now);
@@ -46,17 +49,36 @@ export function settleAttempt(
       attempt: { outcome: 'unknown', reason: outcome.reason, lookup: isOpen },
     };
   }
-  const attempt = {
-    outcome: 'not_sent' as const,
-    reason: end.held ? `held: ${outcome.code}` : outcome.code,
-    lookup: false,
-  };
+  if (end.held) {
+    const later = new Date(now.getTime() + HELD_RETRY_MS);
+    return { message: isOpen ? giveBack(message, sessionEnd, now, later) : message, attempt: null };
+  }
+  const attempt = { outcome: 'not_sent' as const, reason: outcome.code, lookup: false };
   if (!isOpen) return { message, attempt };
-  const isLast = !outcome.retry || (!end.held && failures + 1 >= MOST_ATTEMPTS);
-  return {
-    message: isLast ? fail(message, outcome, now) : requeue(message, end.held, failures, now),
-    attempt,
-  };
+  const final = finalCode(outcome, failures, crashes) ?? sessionEnd;
+  return { message: final === null ? requeue(message, failures, now) : fail(message, final, now), attempt };
+}
+
+/** The code with which a message fails for good, or null when it is tried again. */
+function finalCode({ retry, code }: NotSent, failures: number, crashes: number): string | null {
+  if (!retry) return code;
+  if (code === 'page_crashed' && crashes + 1 >= MOST_CRASHES) return 'poison';
+  return failures + 1 >= MOST_ATTEMPTS ? 'attempts_exhausted' : null;
+}
+
+/**
+ * Back into the queue, where that still is one, as if the attempt had not been: it never reached a page, so it does not
+ * count.
+ */
+export function giveBack(
+  message: MessageState,
+  sessionEnd: string | null,
+  now: Date,
+  dueAt = message.dueAt,
+): MessageState {
+  const attempts = Math.max(0, message.attempts - 1);
+  if (sessionEnd !== null) return fail({ ...message, attempts }, sessionEnd, now);
+  return { ...message, status: 'queued', attempts, dueAt };
 }
 
 type Handed = Extract<SendOutcome, { outcome: 'handed' }>;
@@ -76,14 +98,12 @@ function settleHanded(message: MessageState, outcome: Handed, now: Date): Settle
   };
 }
 
-function fail(message: MessageState, outcome: NotSent, now: Date): MessageState {
-  const errorCode = outcome.retry ? 'attempts_exhausted' : outcome.code;
+export function fail(message: MessageState, errorCode: string, now: Date): MessageState {
   return { ...message, status: 'failed', errorCode, errorDetail: null, endedAt: now };
 }
 
-function requeue(message: MessageState, held: boolean, failures: number, now: Date): MessageState {
-  const waitMs = held ? HELD_RETRY_MS : backoff(failures, RETRY);
-  return { ...message, status: 'queued', dueAt: new Date(now.getTime() + waitMs) };
+function requeue(message: MessageState, failures: number, now: Date): MessageState {
+  return { ...message, status: 'queued', dueAt: new Date(now.getTime() + backoff(failures, RETRY)) };
 }
 
 /** A refusal by WhatsApp ends a message; a better ack takes that back. */

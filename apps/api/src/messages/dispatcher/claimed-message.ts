@@ -1,4 +1,5 @@
 import type { MessageContent, SendOutcome } from '#contracts';
+import type { AttemptKey } from './attempt-repository.js';
 
 /** Where the session of a claimed message runs. */
 export interface ClaimedSession {
@@ -16,6 +17,8 @@ export interface ClaimedMessage {
   id: string;
   /** Number of the attempt. */
   attempt: number;
+  /** Earlier attempts during which the page died before the message was handed over. */
+  crashes: number;
   waMessageId: string;
   chatId: string;
   content: MessageContent;
@@ -37,9 +40,7 @@ export type AttemptEnd =
       held: boolean;
     };
 
-export interface AttemptResult {
-  tenantId: string;
-  messageId: string;
-  attempt: number;
+export interface AttemptResult extends AttemptKey {
+  sessionId: string;
   end: AttemptEnd;
 }

@@ -11,7 +11,9 @@ import { API_CONFIG, type ApiConfig } from '../../config.js';
 import { LOGGER } from '../../http/index.js';
 import { QUEUE_CHANNEL } from '../../sessions/index.js';
 import { QueueSignal } from '../accept/accept-queue.js';
-import { ClaimRepository } from './claim-repository.js';
+import { attemptKey } from './attempt-repository.js';
+import { CallNotes } from './call-notes.js';
+import { ClaimRepository, readQueueNotice, type OpenAttempt } from './claim-repository.js';
 import { MessageCaller } from './message-caller.js';
 import { ResultWriter } from './result-writer.js';
 import { SessionLane } from './session-lane.js';
@@ -34,6 +36,7 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
   constructor(
     private readonly database: Database,
     private readonly claims: ClaimRepository,
+    private readonly calls: CallNotes,
     private readonly caller: MessageCaller,
     private readonly results: ResultWriter,
     @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'SHUTDOWN_TIMEOUT_SECONDS'>,
@@ -43,8 +46,10 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    this.stopListening = await this.database.listen(QUEUE_CHANNEL, (sessionId) => {
-      if (sessionId) this.laneOf(sessionId)?.wake({ reconnected: true });
+    this.stopListening = await this.database.listen(QUEUE_CHANNEL, (payload) => {
+      if (!payload) return;
+      const { sessionId, reconnected } = readQueueNotice(payload);
+      this.laneOf(sessionId)?.wake({ reconnected });
     });
     this.schedulePoll(0);
   }
@@ -65,19 +70,55 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
     await withDeadline(stopping, timeoutMs, 'ending the sends under way').catch((error: unknown) => {
       this.logger.warn({ err: error }, 'sends were still under way at shutdown');
     });
+    this.calls.stop();
+  }
+
+  /**
+   * Gives back what this process has claimed and does not know of, because the answer of the claim was lost: nobody
+   * ever called it.
+   */
+  async releaseLost(): Promise<void> {
+    if (!this.stopped) await this.release(await this.claims.listOwnOpen());
+  }
+
+  private async recover(sessionId: string): Promise<void> {
+    await this.release(await this.claims.listOwnOpenOf(sessionId), sessionId);
+  }
+
+  /** @param recovering the session whose lane waits for this, in the place of its next claim */
+  private async release(open: readonly OpenAttempt[], recovering?: string): Promise<void> {
+    const lost = open.filter(({ sessionId, messageId, attempt }) => {
+      const lane = this.lanes.get(sessionId);
+      if (lane?.isClaiming && sessionId !== recovering) return false;
+      return !lane?.has(messageId, attempt) && !this.results.has(attemptKey(messageId, attempt));
+    });
+    if (lost.length === 0) return;
+    this.logger.warn({ messages: lost.length }, 'claims whose answer was lost are given back');
+    await Promise.all(lost.map((attempt) => this.results.write({ ...attempt, end: { kind: 'released' } })));
   }
 
   private laneOf(sessionId: string): SessionLane | undefined {
     if (this.stopped) return undefined;
     const known = this.lanes.get(sessionId);
     if (known) return known;
+    const report = (what: string) => (error: unknown) => {
+      this.logger.error({ err: error, sessionId }, `could not ${what}`);
+    };
     const lane = new SessionLane({
       claim: () => this.claims.claim(sessionId),
+      recover: () => this.recover(sessionId),
+      busyElsewhere: () => void this.claims.tellHolder(sessionId).catch(report('tell who sends')),
+      note: (messages) =>
+        this.calls.note(
+          messages.map(({ session, id, attempt }) => ({
+            tenantId: session.tenantId,
+            messageId: id,
+            attempt,
+          })),
+        ),
       send: (message) => this.caller.send(message),
       write: (result) => this.results.write(result),
-      claimFailed: (error) => {
-        this.logger.error({ err: error, sessionId }, 'messages could not be claimed');
-      },
+      claimFailed: report('claim messages'),
     });
     this.lanes.set(sessionId, lane);
     return lane;

@@ -2,15 +2,20 @@ import { Injectable } from '@nestjs/common';
 import type { SendOutcome } from '#contracts';
 import { isAppError } from '#kernel';
 import { failpoint } from '#runtime';
-import { NodeClient } from '../../nodes/index.js';
+import { isUnreachable, NodeClient } from '../../nodes/index.js';
 import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
 
 /** A node gives up on a send after 60 s itself; this is for a node that does not. */
 const SEND_TIMEOUT_MS = 70_000;
 /** What a slow upload to WhatsApp still manages. */
 const SLOWEST_BYTES_PER_MS = 50;
-/** Failures of the session or its node, not of the message. */
-const HELD: ReadonlySet<string> = new Set(['session_not_connected', 'contract_broken']);
+/** Failures of the session or its node, not of the message: it waits for them to pass, until it expires. */
+const HELD: ReadonlySet<string> = new Set([
+  'session_not_connected',
+  'contract_broken',
+  'page_gone',
+  'stale_epoch',
+]);
 
 /** Hands one claimed message to its node. Never throws: every failure is an outcome. */
 @Injectable()
@@ -46,11 +51,15 @@ export class MessageCaller {
   }
 }
 
-/** Only a failure that says so is `not_sent`; whatever else went wrong, the message may have left. */
+/**
+ * Only a failure that says so is `not_sent`; whatever else went wrong, the message may have left. A refusal that does not
+ * pass by itself counts, or the message would be tried until it expires.
+ */
 function outcomeOf(error: unknown): { outcome: SendOutcome; held: boolean } {
   const reason = isAppError(error) ? error.code : 'internal';
-  if (isAppError(error) && error.outcome === 'not_sent') {
-    return { outcome: { outcome: 'not_sent', retry: true, code: 'page_gone', reason }, held: true };
+  if (!isAppError(error) || error.outcome !== 'not_sent') {
+    return { outcome: { outcome: 'unknown', reason }, held: false };
   }
-  return { outcome: { outcome: 'unknown', reason }, held: false };
+  const held = isUnreachable(error) || HELD.has(error.code);
+  return { outcome: { outcome: 'not_sent', retry: true, code: held ? 'page_gone' : 'busy', reason }, held };
 }

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Query } from '#database';
 import { applyAck } from '../message-progress.js';
 import { MessageChanges, STATE_COLUMNS, type MessageChange, type MessageState } from '../message-changes.js';
-import { withEnd } from './attempt-results.js';
+import { attemptKey, AttemptRepository, type AttemptHistory, type AttemptKey } from './attempt-repository.js';
+import { fail, withEnd } from './attempt-results.js';
 
 /** An attempt whose message has to be looked up in its chat. */
 export interface LookupTarget {
@@ -55,55 +56,14 @@ const END_LOOKUPS = {
     WHERE a.tenant_id = r.tenant_id AND a.message_id = r.id AND a.number = r.number`,
 };
 
-/**
- * Attempts that nobody answers for any more: their process has no connection left. What became of them is unknown
- * until they are looked up.
- */
-const ORPHANS = `WITH gone AS (
-    UPDATE message_attempts a SET outcome = 'unknown', reason = 'process_gone', ended_at = now(), lookup_at = now()
-    WHERE a.ended_at IS NULL AND a.claimed_by <> ALL (
-      SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%')
-    RETURNING a.tenant_id, a.message_id, a.number
-  )
-  UPDATE messages m SET status = 'unknown' FROM gone
-  WHERE m.tenant_id = gone.tenant_id AND m.id = gone.message_id AND m.attempts = gone.number AND m.status = 'sending'
-  RETURNING ${STATE_COLUMNS}`;
-
-/** Handed over, and WhatsApp's server has not said that it has them ($1 seconds long). */
-const UNACKED = `WITH late AS (
-    UPDATE message_attempts a SET lookup_at = now() FROM messages m
-    WHERE m.status = 'sending' AND a.tenant_id = m.tenant_id AND a.message_id = m.id AND a.number = m.attempts
-      AND a.outcome = 'handed' AND a.ended_at < now() - make_interval(secs => $1)
-    RETURNING a.tenant_id, a.message_id
-  )
-  UPDATE messages m SET status = 'unknown' FROM late
-  WHERE m.tenant_id = late.tenant_id AND m.id = late.message_id AND m.status = 'sending' RETURNING ${STATE_COLUMNS}`;
-
-/** Looked for long enough ($1 seconds): nobody will ever know. */
-const FINAL = `WITH final AS (
-    UPDATE message_attempts a SET lookup_at = NULL
-    WHERE a.lookup_at IS NOT NULL AND a.started_at < now() - make_interval(secs => $1)
-    RETURNING a.tenant_id, a.message_id, a.number
-  )
-  UPDATE messages m SET status = 'unknown_final', ended_at = now() FROM final
-  WHERE m.tenant_id = final.tenant_id AND m.id = final.message_id AND m.status = 'unknown' RETURNING ${STATE_COLUMNS}`;
-
-const EXPIRE = `UPDATE messages m SET status = 'expired', error_code = 'expired', ended_at = now()
-  WHERE m.status = 'queued' AND m.expires_at <= now() RETURNING ${STATE_COLUMNS}`;
-
-/** Finds out, or gives up on, what became of messages of any tenant. */
+/** Finds out what became of messages of any tenant that nobody answers for. */
 @Injectable()
 export class ReconcileRepository {
   constructor(
     private readonly database: Database,
     private readonly changes: MessageChanges,
+    private readonly attempts: AttemptRepository,
   ) {}
-
-  /** Each gives the ids of the messages it changed. */
-  markOrphans = () => this.run(ORPHANS, []);
-  markUnacked = (ackTimeoutSeconds: number) => this.run(UNACKED, [ackTimeoutSeconds]);
-  giveUp = (afterSeconds: number) => this.run(FINAL, [afterSeconds]);
-  expire = () => this.run(EXPIRE, []);
 
   /** Takes what is due to be looked up, in sessions that are connected. */
   async takeDue(): Promise<LookupTarget[]> {
@@ -118,19 +78,26 @@ export class ReconcileRepository {
   }
 
   private async recordIn(query: Query, findings: readonly LookupFinding[]): Promise<void> {
-    const rows = await query<MessageState & { number: number }>(LOCK, [
-      findings.map(({ target }) => target.tenantId),
-      findings.map(({ target }) => target.messageId),
-      findings.map(({ target }) => target.attempt),
+    const keys = findings.map(({ target }): AttemptKey => target);
+    const [rows, histories] = await Promise.all([
+      query<MessageState & { number: number }>(LOCK, [
+        keys.map((key) => key.tenantId),
+        keys.map((key) => key.messageId),
+        keys.map((key) => key.attempt),
+      ]),
+      this.attempts.read(query, keys),
     ]);
-    const byId = new Map(findings.map((finding) => [finding.target.messageId, finding]));
+    const byKey = new Map(
+      findings.map((finding) => [attemptKey(finding.target.messageId, finding.target.attempt), finding]),
+    );
     const now = new Date();
     const changes: MessageChange[] = [];
     const ended: { target: LookupTarget; outcome: string; reason: string | null }[] = [];
     for (const before of rows) {
-      const finding = byId.get(before.id);
+      const key = attemptKey(before.id, before.number);
+      const finding = byKey.get(key);
       if (!finding) continue;
-      const after = settleFinding(before, finding, now);
+      const after = settleFinding(before, finding, histories.get(key), now);
       if (after !== before) changes.push({ before, after });
       if (finding.finding === 'never_started') {
         ended.push({ target: finding.target, outcome: 'not_sent', reason: 'never_started' });
@@ -146,15 +113,6 @@ export class ReconcileRepository {
       ended.map(({ reason }) => reason),
     ]);
   }
-
-  private async run(text: string, values: unknown[]): Promise<string[]> {
-    const changed = await this.database.workerSql(async (query) => {
-      const messages = await query<MessageState & object>(text, values);
-      await this.changes.tell(query, messages);
-      return messages;
-    });
-    return changed.map((message) => message.id);
-  }
 }
 
 /**
@@ -165,6 +123,7 @@ export class ReconcileRepository {
 function settleFinding(
   message: MessageState & { number: number },
   finding: LookupFinding,
+  history: AttemptHistory | undefined,
   now: Date,
 ): MessageState {
   if (finding.finding === 'found') {
@@ -172,6 +131,7 @@ function settleFinding(
     const progress = applyAck(known, finding.ack, finding.at);
     return withEnd({ ...known, ...progress }, now);
   }
-  if (message.status !== 'unknown' || message.attempts !== message.number) return message;
+  if (message.status !== 'unknown' || message.claims !== message.number) return message;
+  if (history?.sessionEnd) return fail(message, history.sessionEnd, now);
   return { ...message, status: 'queued', waMessageId: null, dueAt: now };
 }

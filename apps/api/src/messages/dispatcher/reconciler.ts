@@ -11,6 +11,7 @@ import { NodeClient } from '../../nodes/index.js';
 import { MessageWatch } from '../message-watch.js';
 import { Dispatcher } from './dispatcher.js';
 import { ReconcileRepository, type LookupFinding, type LookupTarget } from './reconcile-repository.js';
+import { SweepRepository } from './sweep-repository.js';
 
 const EVERY_MS = 1_000;
 const LOOKUP_TIMEOUT_MS = 30_000;
@@ -30,6 +31,7 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
 
   constructor(
     private readonly repository: ReconcileRepository,
+    private readonly sweeps: SweepRepository,
     private readonly nodes: NodeClient,
     private readonly dispatcher: Dispatcher,
     private readonly watch: MessageWatch,
@@ -57,11 +59,14 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async round(): Promise<void> {
     try {
+      await this.dispatcher.releaseLost();
       const changed = [
-        await this.repository.markOrphans(),
-        await this.repository.markUnacked(this.config.MESSAGE_ACK_TIMEOUT_SECONDS),
-        await this.repository.giveUp(this.config.MESSAGE_UNKNOWN_FINAL_SECONDS),
-        await this.repository.expire(),
+        await this.sweeps.releaseOrphans(),
+        await this.sweeps.markOrphans(),
+        await this.sweeps.markUnacked(this.config.MESSAGE_ACK_TIMEOUT_SECONDS),
+        await this.sweeps.giveUp(this.config.MESSAGE_UNKNOWN_FINAL_SECONDS),
+        await this.sweeps.expire(),
+        await this.sweeps.endLeftBehind(),
       ];
       for (const id of changed.flat()) this.watch.tell(id);
       const groups = bySession(await this.repository.takeDue());

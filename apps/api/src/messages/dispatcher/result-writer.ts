@@ -5,6 +5,7 @@ import { backoff, isAppError } from '#kernel';
 import { failpoint } from '#runtime';
 import { LOGGER } from '../../http/index.js';
 import { MessageWatch } from '../message-watch.js';
+import { attemptKey } from './attempt-repository.js';
 import type { AttemptResult } from './claimed-message.js';
 import { ResultRepository } from './result-repository.js';
 
@@ -20,6 +21,8 @@ export class ResultWriter {
   private pending: { result: AttemptResult; done: () => void }[] = [];
   private running: Promise<void> | undefined;
   private failures = 0;
+  /** Attempts whose end the database refused in every form: they stay open until this process ends. */
+  private readonly abandoned = new Set<string>();
 
   constructor(
     private readonly repository: ResultRepository,
@@ -33,6 +36,12 @@ export class ResultWriter {
       this.pending.push({ result, done });
       this.running ??= this.drain();
     });
+  }
+
+  /** Whether an attempt's end waits to be written, or cannot be. */
+  has(key: string): boolean {
+    const waits = this.pending.some(({ result }) => attemptKey(result.messageId, result.attempt) === key);
+    return waits || this.abandoned.has(key);
   }
 
   /** Resolves when nothing waits any more. */
@@ -76,19 +85,27 @@ export class ResultWriter {
   /** One that the database refuses must not hold up the others: its message is looked up instead. */
   private async writeAlone(result: AttemptResult): Promise<void> {
     const { messageId } = result;
+    if (await this.isWritten(result, 'the result of a send was refused; it counts as unknown')) return;
     const outcome = { outcome: 'unknown' as const, reason: 'the result could not be stored' };
-    try {
-      await this.repository.write([result]);
-    } catch (refused) {
-      this.logger.error(
-        { err: refused, messageId },
-        'the result of a send was refused; it counts as unknown',
-      );
-      await this.repository
-        .write([{ ...result, end: { kind: 'outcome', outcome, held: false } }])
-        .catch((error: unknown) => {
-          this.logger.error({ err: error, messageId }, 'an attempt stays open until this process ends');
-        });
+    const unknown: AttemptResult = { ...result, end: { kind: 'outcome', outcome, held: false } };
+    if (await this.isWritten(unknown, 'an attempt stays open until this process ends')) return;
+    this.abandoned.add(attemptKey(messageId, result.attempt));
+  }
+
+  /** False when the database refuses it; as long as it is away, this waits. */
+  private async isWritten(result: AttemptResult, otherwise: string): Promise<boolean> {
+    for (;;) {
+      try {
+        await this.repository.write([result]);
+        this.failures = 0;
+        return true;
+      } catch (error) {
+        if (!isAppError(error)) {
+          this.logger.error({ err: error, messageId: result.messageId }, otherwise);
+          return false;
+        }
+        await delay(backoff(this.failures++, RETRY));
+      }
     }
   }
 }

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SendOutcome } from '#contracts';
 import { CLAIM_SIZE, type Claim } from './claim-repository.js';
+import { attemptKey } from './attempt-repository.js';
 import type { AttemptResult, ClaimedMessage } from './claimed-message.js';
-import { SessionLane } from './session-lane.js';
+import { SessionLane, type LaneParts } from './session-lane.js';
 
 interface Queued {
   id: string;
@@ -34,6 +35,7 @@ async function turns(count: number): Promise<void> {
 class Queue {
   readonly handed: string[] = [];
   readonly called: string[] = [];
+  private readonly noted = new Set<string>();
   mostInFlight = 0;
   private inFlight = new Set<string>();
 
@@ -41,6 +43,22 @@ class Queue {
     readonly messages: Queued[],
     private readonly next: () => { outcome: SendOutcome; slowness: number },
   ) {}
+
+  parts(): LaneParts {
+    return {
+      claim: () => this.claim(),
+      recover: () => Promise.resolve(),
+      busyElsewhere: () => undefined,
+      note: async (messages) => {
+        await turns(this.next().slowness);
+        for (const { id } of messages) this.noted.add(id);
+        return new Set(messages.map(({ id, attempt }) => attemptKey(id, attempt)));
+      },
+      send: (message) => this.send(message),
+      write: (result) => this.write(result),
+      claimFailed: (error) => expect(error).toBeUndefined(),
+    };
+  }
 
   async claim(): Promise<Claim> {
     await turns(this.next().slowness);
@@ -53,6 +71,7 @@ class Queue {
 
   async send({ id, chatId }: ClaimedMessage) {
     if (this.inFlight.has(chatId)) throw new Error(`two sends at once in ${chatId}`);
+    if (!this.noted.delete(id)) throw new Error(`${id} is called before that is noted`);
     this.inFlight.add(chatId);
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight.size);
     this.called.push(id);
@@ -83,6 +102,7 @@ function toClaimed({ id, chatId }: Queued): ClaimedMessage {
     id,
     chatId,
     attempt: 1,
+    crashes: 0,
     waMessageId: 'w',
     content: { type: 'text', text: 'Hi' },
     linkPreview: false,
@@ -111,12 +131,7 @@ describe('a lane', () => {
             return { outcome: OUTCOMES[step?.outcome ?? 'handed'] ?? HANDED, slowness: step?.slowness ?? 0 };
           };
           const queue = new Queue([], next);
-          const lane = new SessionLane({
-            claim: () => queue.claim(),
-            send: (message) => queue.send(message),
-            write: (result) => queue.write(result),
-            claimFailed: (error) => expect(error).toBeUndefined(),
-          });
+          const lane = new SessionLane(queue.parts());
           for (const [i, chat] of chats.entries()) {
             queue.messages.push({
               id: `${String(chat)}-${String(i).padStart(3, '0')}`,
@@ -151,12 +166,7 @@ describe('a lane', () => {
       state: 'queued',
     }));
     const queue = new Queue(messages, () => ({ outcome: HANDED, slowness: 5 }));
-    const lane = new SessionLane({
-      claim: () => queue.claim(),
-      send: (message) => queue.send(message),
-      write: (result) => queue.write(result),
-      claimFailed: () => undefined,
-    });
+    const lane = new SessionLane(queue.parts());
     lane.wake();
     while (queue.called.length === 0) await turn();
     await lane.stop();

@@ -1,13 +1,18 @@
 import { backoff } from '#kernel';
 import { CLAIM_SIZE, type Claim } from './claim-repository.js';
+import { attemptKey } from './attempt-repository.js';
 import type { AttemptEnd, AttemptResult, ClaimedMessage } from './claimed-message.js';
+import { LaneChats } from './lane-chats.js';
 
 /** Sends of one session under way at a time, each in another chat. */
 const MOST_IN_FLIGHT = 4;
 /** The next claim is made when this few messages are left, so that the node never waits for it. */
 const REFILL_AT = 4;
-const BUSY_RETRY_MS = 50;
+/** Calls noted at a time: those under way, and those that come next. What crashes has as many to be looked up. */
+const MOST_NOTED = 2 * MOST_IN_FLIGHT;
 const LOCKED_RETRY_MS = 5;
+/** Another process has messages of the session under way, which takes what is due itself. */
+const BUSY = { baseMs: 100, maxMs: 1_000 };
 /** New messages for a session that is away do not each ask for it; its return does. */
 const HELD_PAUSE_MS = 1_000;
 const FAILED_CLAIM_RETRY_MS = 1_000;
@@ -16,19 +21,25 @@ const PAUSE = { baseMs: 500, maxMs: 30_000 };
 /** What a lane does its work with. */
 export interface LaneParts {
   claim: () => Promise<Claim>;
+  /** Gives back what was claimed by a claim whose answer was lost. */
+  recover: () => Promise<void>;
+  /** Another process has the session's messages. */
+  busyElsewhere: () => void;
+  /** Notes that these will be called; gives the keys of those that still may. */
+  note: (messages: readonly ClaimedMessage[]) => Promise<ReadonlySet<string>>;
   send: (message: ClaimedMessage) => Promise<AttemptEnd>;
   write: (result: AttemptResult) => Promise<void>;
   claimFailed: (error: unknown) => void;
 }
 
 /**
- * Works off the queue of one session: claims messages, calls the node for each, the next of a chat only after the
- * answer to the one before. After an answer that says "not now", what was claimed and not called goes back to the
- * queue and the lane rests for a moment.
+ * Works off the queue of one session: claims messages, notes the calls that come next, calls the node for each, the next
+ * of a chat only after the answer to the one before. After an answer that says "not now", what was claimed and not
+ * called goes back to the queue and the lane rests for a moment. A message during which the page died is called alone,
+ * so that its end says something about it and takes nothing else along.
  */
 export class SessionLane {
-  /** Claimed messages by chat, in order; a chat is here while it has any, also one that is being sent. */
-  private readonly chats = new Map<string, ClaimedMessage[]>();
+  private readonly chats = new LaneChats();
   private readonly sending = new Set<string>();
   /** There may be more in the queue than was claimed. */
   private mayHaveMore = false;
@@ -36,6 +47,10 @@ export class SessionLane {
   private timer: NodeJS.Timeout | undefined;
   private pausedUntilMs = 0;
   private pauses = 0;
+  private busies = 0;
+  /** The answer of a claim was lost: it may have been made all the same. */
+  private mayHaveLost = false;
+  private isCallingAlone = false;
   private stopped = false;
   private readonly calls = new Set<Promise<void>>();
   /** Messages on their way back into the queue: until they are there, what stands behind them could be claimed. */
@@ -44,6 +59,14 @@ export class SessionLane {
   private readonly disturbed = new Set<string>();
 
   constructor(private readonly parts: LaneParts) {}
+
+  get isClaiming(): boolean {
+    return this.claiming !== undefined;
+  }
+
+  has(messageId: string, attempt: number): boolean {
+    return this.chats.has(messageId, attempt);
+  }
 
   /** Nothing to do and nothing under way. */
   get isIdle(): boolean {
@@ -72,18 +95,42 @@ export class SessionLane {
 
   private step(): void {
     if (this.stopped) return;
-    for (const [chat, [next]] of this.chats) {
-      if (this.sending.size >= MOST_IN_FLIGHT) break;
-      if (next && !this.sending.has(chat)) this.call(chat, next);
-    }
-    const canClaim = !this.claiming && this.goingBack === 0 && this.count() <= REFILL_AT;
+    const toNote = this.chats.takeUnnoted(MOST_NOTED);
+    if (toNote.length > 0) void this.note(toNote);
+    this.callNext();
+    const canClaim = !this.claiming && this.goingBack === 0 && this.chats.size <= REFILL_AT;
     if (this.mayHaveMore && canClaim) this.refill();
   }
 
-  private count(): number {
-    let count = 0;
-    for (const messages of this.chats.values()) count += messages.length;
-    return count;
+  private callNext(): void {
+    const callable = this.chats.listCallable(this.sending);
+    const suspect = callable.find(({ crashes }) => crashes > 0);
+    if (suspect) {
+      if (this.sending.size === 0) this.call(suspect);
+      return;
+    }
+    for (const message of callable) {
+      if (this.isCallingAlone || this.sending.size >= MOST_IN_FLIGHT) return;
+      this.call(message);
+    }
+  }
+
+  private async note(messages: readonly ClaimedMessage[]): Promise<void> {
+    const mine = await this.parts.note(messages);
+    for (const message of messages) {
+      if (mine.has(attemptKey(message.id, message.attempt))) this.chats.noted(message);
+      else this.lose(message);
+    }
+    this.step();
+  }
+
+  /** Others ended this attempt: its message is in the queue again, before those behind it in its chat. */
+  private lose(message: ClaimedMessage): void {
+    if (!this.chats.holds(message)) return;
+    this.chats.remove(message);
+    this.disturbed.add(message.chatId);
+    this.releaseChat(message.chatId);
+    this.mayHaveMore = true;
   }
 
   private refill(): void {
@@ -104,12 +151,16 @@ export class SessionLane {
 
   private async claim(): Promise<void> {
     try {
+      if (this.mayHaveLost) await this.parts.recover();
+      this.mayHaveLost = false;
       const claim = await this.parts.claim();
+      if (claim.state === 'busy') this.waitForOthers();
+      else this.busies = 0;
       if (claim.state === 'claimed') this.take(claim.messages);
       else if (claim.state === 'locked') this.later(LOCKED_RETRY_MS);
-      else if (claim.state === 'busy') this.later(BUSY_RETRY_MS);
       else if (claim.state === 'held') this.pausedUntilMs = performance.now() + HELD_PAUSE_MS;
     } catch (error) {
+      this.mayHaveLost = true;
       this.parts.claimFailed(error);
       this.later(FAILED_CLAIM_RETRY_MS);
     }
@@ -117,12 +168,17 @@ export class SessionLane {
 
   private take(messages: ClaimedMessage[]): void {
     for (const message of messages) {
-      const waiting = this.chats.get(message.chatId);
       if (this.disturbed.has(message.chatId)) this.write(message, { kind: 'released' });
-      else if (waiting) waiting.push(message);
-      else this.chats.set(message.chatId, [message]);
+      else this.chats.add(message);
     }
     if (messages.length >= CLAIM_SIZE) this.mayHaveMore = true;
+  }
+
+  private waitForOthers(): void {
+    const waitMs = backoff(this.busies++, BUSY);
+    this.pausedUntilMs = performance.now() + waitMs;
+    this.later(waitMs);
+    this.parts.busyElsewhere();
   }
 
   private later(waitMs: number): void {
@@ -133,24 +189,24 @@ export class SessionLane {
     }, waitMs);
   }
 
-  private call(chat: string, message: ClaimedMessage): void {
-    this.sending.add(chat);
-    const call = this.send(chat, message).finally(() => {
+  private call(message: ClaimedMessage): void {
+    this.sending.add(message.chatId);
+    this.isCallingAlone = message.crashes > 0;
+    const call = this.send(message).finally(() => {
       this.calls.delete(call);
       this.step();
     });
     this.calls.add(call);
   }
 
-  private async send(chat: string, message: ClaimedMessage): Promise<void> {
+  private async send(message: ClaimedMessage): Promise<void> {
     const isExpired = message.expiresAt !== null && message.expiresAt.getTime() <= Date.now();
     const end: AttemptEnd = isExpired ? { kind: 'released' } : await this.parts.send(message);
-    this.sending.delete(chat);
-    const waiting = this.chats.get(chat);
-    waiting?.shift();
-    if (waiting?.length === 0) this.chats.delete(chat);
+    this.sending.delete(message.chatId);
+    this.isCallingAlone = false;
+    this.chats.remove(message);
     this.write(message, end);
-    this.react(chat, end);
+    this.react(message.chatId, end);
   }
 
   private react(chat: string, end: AttemptEnd): void {
@@ -169,16 +225,13 @@ export class SessionLane {
 
   /** Gives back everything that was claimed and not called. */
   private release(): void {
-    for (const chat of [...this.chats.keys()]) this.releaseChat(chat);
+    for (const chat of this.chats.ids) this.releaseChat(chat);
   }
 
   private releaseChat(chat: string): void {
-    const waiting = this.chats.get(chat) ?? [];
-    const called = this.sending.has(chat) ? waiting.slice(0, 1) : [];
-    const uncalled = waiting.slice(called.length);
-    if (called.length > 0) this.chats.set(chat, called);
-    else this.chats.delete(chat);
-    for (const message of uncalled) this.write(message, { kind: 'released' });
+    for (const message of this.chats.removeUncalled(chat, this.sending.has(chat))) {
+      this.write(message, { kind: 'released' });
+    }
   }
 
   /** A chat's next message does not wait for this; a lane that stops does. */
@@ -189,7 +242,7 @@ export class SessionLane {
       this.disturbed.add(chatId);
     }
     const written = this.parts
-      .write({ tenantId: session.tenantId, messageId: id, attempt, end })
+      .write({ tenantId: session.tenantId, sessionId: session.sessionId, messageId: id, attempt, end })
       .finally(() => {
         this.calls.delete(written);
         if (isGoingBack) this.goingBack -= 1;

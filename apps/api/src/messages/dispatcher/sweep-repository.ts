@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Query } from '#database';
+import type { SessionEndCode } from '../../sessions/index.js';
+import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
+import { attemptKey } from './attempt-repository.js';
+import { fail, giveBack } from './attempt-results.js';
+
+/** Messages that one sweep changes; what is left is found by the next, a second later. */
+const MOST = 1_000;
+/** Sweeps wait for nobody: what is held by others is being changed, and looked at again next time. */
+const HELD = `ORDER BY m.tenant_id, m.id LIMIT ${String(MOST)} FOR UPDATE OF m SKIP LOCKED`;
+const ATTEMPTS = `message_attempts a JOIN messages m ON m.tenant_id = a.tenant_id AND m.id = a.message_id`;
+const KEYS = `unnest($1::text[], $2::text[], $3::int[]) AS r (tenant_id, id, number)
+  WHERE a.tenant_id = r.tenant_id AND a.message_id = r.id AND a.number = r.number`;
+const KEY = 'a.message_id AS id, a.number';
+
+/** The process that made the attempt has no connection left, so it never answers for it. */
+const OF_GONE = `a.ended_at IS NULL AND a.claimed_by <> ALL (
+  SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%')`;
+
+const FIND_UNCALLED = `SELECT ${STATE_COLUMNS}, a.number, a.session_end AS "sessionEnd" FROM ${ATTEMPTS}
+  WHERE ${OF_GONE} AND a.called_at IS NULL ${HELD}`;
+/** The row decides: a process that was held for dead may note its call until it is gone. */
+const FORGET_UNCALLED = `DELETE FROM message_attempts a USING ${KEYS} AND a.ended_at IS NULL AND a.called_at IS NULL
+  RETURNING ${KEY}`;
+
+const FIND_CALLED = `SELECT ${STATE_COLUMNS}, a.number FROM ${ATTEMPTS}
+  WHERE ${OF_GONE} AND a.called_at IS NOT NULL ${HELD}`;
+const END_CALLED = `UPDATE message_attempts a SET outcome = 'unknown', reason = 'process_gone', ended_at = now(),
+    lookup_at = now() FROM ${KEYS} AND a.ended_at IS NULL RETURNING ${KEY}`;
+
+const FIND_UNACKED = `SELECT ${STATE_COLUMNS}, a.number FROM messages m
+  JOIN message_attempts a ON a.tenant_id = m.tenant_id AND a.message_id = m.id AND a.number = m.claims
+  WHERE m.status = 'sending' AND a.outcome = 'handed' AND a.ended_at < now() - make_interval(secs => $1) ${HELD}`;
+const LOOK_UP = `UPDATE message_attempts a SET lookup_at = now() FROM ${KEYS} RETURNING ${KEY}`;
+
+const FIND_FINAL = `SELECT ${STATE_COLUMNS}, a.number FROM ${ATTEMPTS}
+  WHERE a.lookup_at IS NOT NULL AND a.started_at < now() - make_interval(secs => $1) ${HELD}`;
+const LOOK_NO_MORE = `UPDATE message_attempts a SET lookup_at = NULL FROM ${KEYS} RETURNING ${KEY}`;
+
+const FIND_EXPIRED = `SELECT ${STATE_COLUMNS} FROM messages m
+  WHERE m.status = 'queued' AND m.expires_at <= now() ${HELD}`;
+
+/** Came into the queue while its session ended. */
+const FIND_LEFT_BEHIND = `SELECT ${STATE_COLUMNS}, CASE WHEN s.desired = 'deleted' THEN 'session_deleted'
+    ELSE 'session_logged_out' END AS "sessionEnd"
+  FROM sessions s JOIN messages m ON m.session_id = s.id AND m.tenant_id = s.tenant_id AND m.status = 'queued'
+  WHERE s.desired = 'deleted' OR s.state = 'logged_out' ${HELD}`;
+
+type Attempted = MessageState & { number: number; sessionEnd?: SessionEndCode | null };
+
+/**
+ * Ends, or puts on their way again, messages of any tenants that time or a lost process has overtaken. Each sweep is a
+ * transaction of its own and gives the ids of the messages it changed.
+ */
+@Injectable()
+export class SweepRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly changes: MessageChanges,
+  ) {}
+
+  /** What a process that is gone had claimed and not called goes back to the queue. */
+  releaseOrphans(): Promise<string[]> {
+    return this.attempted(FIND_UNCALLED, [], FORGET_UNCALLED, (message, now) =>
+      message.status === 'sending' ? giveBack(message, message.sessionEnd ?? null, now) : message,
+    );
+  }
+
+  /** What it had called is of unknown fate, until it is looked up. */
+  markOrphans(): Promise<string[]> {
+    return this.attempted(FIND_CALLED, [], END_CALLED, unknownIfSending);
+  }
+
+  /** Handed over, and WhatsApp's server has not said in time that it has them. */
+  markUnacked(ackTimeoutSeconds: number): Promise<string[]> {
+    return this.attempted(FIND_UNACKED, [ackTimeoutSeconds], LOOK_UP, unknownIfSending);
+  }
+
+  /** Looked for long enough: nobody will ever know. */
+  giveUp(afterSeconds: number): Promise<string[]> {
+    return this.attempted(FIND_FINAL, [afterSeconds], LOOK_NO_MORE, (message, now) =>
+      message.status === 'unknown' ? { ...message, status: 'unknown_final', endedAt: now } : message,
+    );
+  }
+
+  expire(): Promise<string[]> {
+    return this.queued(FIND_EXPIRED, (message, now) => ({
+      ...message,
+      status: 'expired',
+      errorCode: 'expired',
+      endedAt: now,
+    }));
+  }
+
+  /** What is queued for a session that has ended. */
+  endLeftBehind(): Promise<string[]> {
+    return this.queued(FIND_LEFT_BEHIND, (message, now) =>
+      message.sessionEnd ? fail(message, message.sessionEnd, now) : message,
+    );
+  }
+
+  /** @param take takes the attempts over, and gives those it could; only a newest attempt moves its message */
+  private attempted(
+    find: string,
+    values: unknown[],
+    take: string,
+    settle: (message: Attempted, now: Date) => MessageState,
+  ): Promise<string[]> {
+    return this.database.workerSql(async (query) => {
+      const found = await query<Attempted & object>(find, values);
+      if (found.length === 0) return [];
+      const taken = await query<{ id: string; number: number }>(take, [
+        found.map((message) => message.tenantId),
+        found.map((message) => message.id),
+        found.map((message) => message.number),
+      ]);
+      const keys = new Set(taken.map(({ id, number }) => attemptKey(id, number)));
+      const current = found.filter(
+        ({ id, number, claims }) => claims === number && keys.has(attemptKey(id, number)),
+      );
+      return this.save(query, current, settle);
+    });
+  }
+
+  private queued(find: string, settle: (message: Attempted, now: Date) => MessageState): Promise<string[]> {
+    return this.database.workerSql(async (query) =>
+      this.save(query, await query<Attempted & object>(find), settle),
+    );
+  }
+
+  private async save(
+    query: Query,
+    messages: readonly Attempted[],
+    settle: (message: Attempted, now: Date) => MessageState,
+  ): Promise<string[]> {
+    const now = new Date();
+    const changes = messages
+      .map((before) => ({ before, after: settle(before, now) }))
+      .filter(({ before, after }) => before !== after);
+    await this.changes.save(query, changes);
+    return changes.map(({ after }) => after.id);
+  }
+}
+
+function unknownIfSending(message: MessageState): MessageState {
+  return message.status === 'sending' ? { ...message, status: 'unknown' } : message;
+}

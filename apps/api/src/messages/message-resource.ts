@@ -13,13 +13,25 @@ import {
 } from '#contracts';
 import { pageSchema } from '../http/index.js';
 import { mediaContentPath } from '../media/index.js';
-import type { StoredMessage } from './stored-message.js';
+import type { StoredMessage, StoredReaction } from './stored-message.js';
 
 const personSchema = z.object({
   id: z.string().nullable().describe('WhatsApp id: `…@c.us`, or `…@lid` where the phone is not known'),
   phone: z.string().nullable().describe('E.164 without +'),
   lid: z.string().nullable(),
   name: z.string().nullable(),
+});
+
+const versionSchema = z.object({
+  at: z.iso.datetime().describe('Since when it said this'),
+  text: z.string().nullable(),
+  caption: z.string().nullable(),
+});
+
+const reactionSchema = z.object({
+  from: personSchema.describe('The session itself when it reacted'),
+  emoji: z.string(),
+  at: z.iso.datetime(),
 });
 
 const messageMediaSchema = z.object({
@@ -70,6 +82,13 @@ export const messageSchema = z
     sentAt: z.iso.datetime().nullable(),
     deliveredAt: z.iso.datetime().nullable(),
     readAt: z.iso.datetime().nullable(),
+    editedAt: z.iso.datetime().nullable().describe('When it got the text that it has; null: never edited'),
+    previousVersions: z.array(versionSchema).describe('What it said before it was edited, the oldest first'),
+    revokedAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('Deleted for everyone: what it said is gone here too, and its type is `unsupported`'),
+    reactions: z.array(reactionSchema).describe('The current one of each person'),
   })
   .meta({ id: 'Message' });
 
@@ -123,7 +142,24 @@ export function toMessageResource(message: StoredMessage): MessageResource {
     sentAt: isoOf(message.sentAt),
     deliveredAt: isoOf(message.deliveredAt),
     readAt: isoOf(message.readAt),
+    editedAt: isoOf(message.editedAt),
+    previousVersions: (message.versions ?? []).map(versionOf),
+    revokedAt: isoOf(message.revokedAt),
+    reactions: (message.reactions ?? []).map((reaction) => reactionOf(message, reaction)),
   };
+}
+
+function versionOf({ at, content }: { at: string; content: MessageContent }) {
+  return {
+    at: new Date(at).toISOString(),
+    text: content.type === 'text' ? content.text : null,
+    caption: 'caption' in content ? content.caption : null,
+  };
+}
+
+function reactionOf({ own }: StoredMessage, { sender, lid, name, emoji, at }: StoredReaction) {
+  const other = { id: sender, phone: phoneOf(sender), lid: sender.endsWith('@lid') ? sender : lid, name };
+  return { from: sender === 'me' ? own : other, emoji, at: new Date(at).toISOString() };
 }
 
 /** The row knows more than the message did when it was written; the message outlives the row. */

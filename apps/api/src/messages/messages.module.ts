@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ChatsModule } from '../chats/index.js';
 import { ContactsModule } from '../contacts/index.js';
+import { IdentitiesModule } from '../identities/index.js';
 import { MediaModule } from '../media/index.js';
 import { NodesModule } from '../nodes/index.js';
 import { SessionsModule } from '../sessions/index.js';
@@ -17,6 +18,7 @@ import { Reconciler } from './dispatcher/reconciler.js';
 import { ResultRepository } from './dispatcher/result-repository.js';
 import { ResultWriter } from './dispatcher/result-writer.js';
 import { SweepRepository } from './dispatcher/sweep-repository.js';
+import { ChatMessagesController } from './chat-messages.controller.js';
 import { MessageChanges } from './message-changes.js';
 import { MessageMedia } from './message-media.js';
 import { MessagePreview } from './message-preview.js';
@@ -28,7 +30,12 @@ import { MessageWatch } from './message-watch.js';
 import { MessagesController } from './messages.controller.js';
 import { MessagesService } from './messages.service.js';
 import { AckRecorder } from './recorder/ack-recorder.js';
+import { ChangeRecorder } from './recorder/change-recorder.js';
+import { ContentChanges } from './recorder/content-changes.js';
+import { ContentRepository } from './recorder/content-repository.js';
+import { EarlyChanges } from './recorder/early-changes.js';
 import { MessageRecorder } from './recorder/message-recorder.js';
+import { Reactions } from './recorder/reactions.js';
 import { RecordedMessages } from './recorder/recorded-messages.js';
 import { TextLane } from './accept/text-lane.js';
 import { StoredAnswers } from './stored-answers.js';
@@ -46,12 +53,21 @@ const DISPATCH = [
   ResultWriter,
   SweepRepository,
 ];
-const RECORD = [AckRecorder, MessageRecorder, RecordedMessages];
+const RECORD = [
+  AckRecorder,
+  ChangeRecorder,
+  ContentChanges,
+  ContentRepository,
+  EarlyChanges,
+  MessageRecorder,
+  Reactions,
+  RecordedMessages,
+];
 
 /** Messages: accepted, sent, received, read. */
 @Module({
-  imports: [ChatsModule, ContactsModule, MediaModule, NodesModule, SessionsModule],
-  controllers: [MessagesController],
+  imports: [ChatsModule, ContactsModule, IdentitiesModule, MediaModule, NodesModule, SessionsModule],
+  controllers: [ChatMessagesController, MessagesController],
   providers: [
     ...ACCEPT,
     ...DISPATCH,

@@ -1,4 +1,5 @@
 export { EventIntake } from './event-intake.js';
+export { Quarantine, type QuarantineCounts } from './event-intake-quarantine.js';
 export { isUnreachable, NodeClient, type NodeAddress, type NodeCallOptions } from './node-client.js';
 export { NodeFactHandlers, type FactHandler, type FactKind, type FactOf } from './node-fact-handlers.js';
 export { NODE_FRESH_MS, NODE_LOST_MS, NodeRegistry, type RegisteredNode } from './node-registry.js';

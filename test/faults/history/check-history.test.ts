@@ -259,7 +259,7 @@ const MUTANTS: Mutant[] = [
     names: 'msg_001',
     apply: (history) => {
       const told = history.events?.filter(({ messageId }) => messageId === 'msg_001') ?? [];
-      [told[0]!.type, told[1]!.type] = [told[1]!.type, told[0]!.type];
+      [told[0]!.seq, told[1]!.seq] = [told[1]!.seq, told[0]!.seq];
     },
   },
   {
@@ -268,7 +268,7 @@ const MUTANTS: Mutant[] = [
     names: 'msg_001',
     apply: (history) => {
       const told = history.events?.filter(({ messageId }) => messageId === 'msg_001') ?? [];
-      told[1]!.type = told[0]!.type;
+      Object.assign(told[1] ?? {}, { type: told[0]?.type, status: told[0]?.status });
     },
   },
   {

@@ -124,6 +124,8 @@ export interface EventRecord {
   type: string;
   sessionId: string | null;
   messageId: string | null;
+  /** Of the message, as the event tells it. */
+  status: string | null;
 }
 
 export interface HandOver {

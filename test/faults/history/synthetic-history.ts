@@ -43,6 +43,8 @@ type Wish = Partial<SentRequest> & { tenant?: 'a' | 'b' };
 
 const ACK: Record<string, number> = { sent: 1, delivered: 2, read: 3 };
 const CLIMB = ['sent', 'delivered', 'read'];
+/** Of the types of events, those that are a message's status. */
+const STATUSES = new Set([...CLIMB, 'failed', 'expired', 'cancelled', 'unknown']);
 
 /** Writes a history down as the four witnesses would have. */
 class HistoryMaker {
@@ -278,6 +280,7 @@ class HistoryMaker {
 
   private event(tenant: string, type: string, messageId: string): void {
     const tenantId = `tnt_${tenant}`;
+    const told = type.slice('message.'.length);
     const seq = (this.seqs.get(tenantId) ?? 0) + 1;
     this.seqs.set(tenantId, seq);
     this.events.push({
@@ -287,6 +290,7 @@ class HistoryMaker {
       type,
       sessionId: `ses_${tenant}`,
       messageId,
+      status: STATUSES.has(told) ? told : null,
     });
   }
 

@@ -23,7 +23,7 @@ const ATTEMPTS = `SELECT tenant_id AS "tenantId", message_id AS "messageId", num
   FROM message_attempts ORDER BY message_id, number`;
 const MEDIA = `SELECT tenant_id AS "tenantId", id, source, state, sha256, error FROM media ORDER BY id`;
 const EVENTS = `SELECT tenant_id AS "tenantId", id, seq::int AS seq, type, session_id AS "sessionId",
-    data ->> 'messageId' AS "messageId"
+    data ->> 'messageId' AS "messageId", data ->> 'status' AS status
   FROM events ORDER BY tenant_id, seq NULLS LAST, position`;
 const OPEN = `SELECT
     (SELECT count(*)::int FROM messages WHERE origin = 'api' AND status IN ('queued', 'sending', 'unknown')) AS open,

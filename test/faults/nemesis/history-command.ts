@@ -1,8 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FaultOptions } from '../options.js';
+import { groupBy } from '../history/history-index.js';
+import type { Violation } from '../history/violation.js';
 import { ProgramCopy } from './program-copy.js';
 import { runRandomHistory, type RandomHistoryResult } from './random-history.js';
+
+const ID = /\b(?:msg|med|evt|ses)_\w+/g;
 
 /** `npm run faults -- history --seed 1 --minutes 10 --sessions 3 [--pace 400] [--every 5000]`. */
 export async function run(options: FaultOptions): Promise<number> {
@@ -54,8 +58,16 @@ export function summary({ history, violations, deeds, quietAfterMs }: RandomHist
     `sent messages: ${byStatus.join(', ')}`,
     `faults ${String(deeds.length)}; quiet after ${String(Math.round(quietAfterMs / 1000))} s`,
     `violations ${String(violations.length)}`,
-    ...violations.slice(0, 20).map(({ invariant, id, what }) => `  ${invariant} ${id}: ${what}`),
+    ...kindsOf(violations),
   ].join('\n           ');
+}
+
+/** One line for each kind, with its first example: one bug breaks a promise many times. */
+export function kindsOf(violations: readonly Violation[]): string[] {
+  const kinds = groupBy(violations, ({ invariant, what }) => `${invariant} ${what.replace(ID, '…')}`);
+  return [...kinds].map(
+    ([kind, same]) => `  ${String(same.length).padStart(5)} × ${kind} (${same[0]?.id ?? ''})`,
+  );
 }
 
 async function keep(seed: number, result: RandomHistoryResult): Promise<string> {

@@ -72,7 +72,7 @@ export async function recordHistory(faults: FaultsStack, notes: RunNotes): Promi
 }
 
 async function handOvers(faults: FaultsStack): Promise<HandOver[]> {
-  const { body } = await faults.stack.simulated.get<SentView[]>('/sent?limit=1000000');
+  const { body } = await faults.stack.simulated.get<SentView[]>('/sent?limit=100000');
   return body.map(
     ({ waMessageId, from, to, body: text, caption, media, handOvers: count, ack, ...rest }) => ({
       waMessageId,
@@ -89,7 +89,7 @@ async function handOvers(faults: FaultsStack): Promise<HandOver[]> {
 }
 
 async function pushed(faults: FaultsStack, notes: RunNotes): Promise<PushedMessage[]> {
-  const { body } = await faults.stack.simulated.get<PhoneView[]>('/messages?limit=1000000');
+  const { body } = await faults.stack.simulated.get<PhoneView[]>('/messages?limit=100000');
   return body.map(({ id, from, to, body: text, media, order }) => ({
     waMessageId: id,
     from,

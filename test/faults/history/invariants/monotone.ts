@@ -36,7 +36,7 @@ export function checkMonotone(index: HistoryIndex, report: Report): void {
     };
     checkSights(id, last ? [...seen, end] : seen, report);
   }
-  checkEvents(index.history.events ?? [], report);
+  checkEvents(index, report);
 }
 
 /** Only an answer that was there before a request began is before that request's. */
@@ -59,18 +59,26 @@ function checkSights(id: string, seen: Sight[], report: Report): void {
   }
 }
 
-function checkEvents(events: readonly EventRecord[], report: Report): void {
+function checkEvents(index: HistoryIndex, report: Report): void {
+  const { events = [] } = index.history;
   const told = events.filter(({ type, messageId }) => type in STATUS_OF_EVENT && messageId !== null);
   for (const [id, ofMessage] of groupBy(told, ({ messageId }) => messageId ?? '')) {
     ofMessage.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity));
+    // What certainly did not leave goes back to the queue, and may be in doubt again under its next attempt.
+    const doubts = ofMessage.filter((event) => statusOf(event) === 'unknown');
+    const attempts = Math.max(1, index.attemptsOf.get(id)?.length ?? 0);
+    if (doubts.length > attempts)
+      report(id, 'was told to be unknown more often than it was tried', { doubts });
     for (const [place, event] of ofMessage.entries()) {
       const before = ofMessage[place - 1];
       if (!before) continue;
-      const from = STATUS_OF_EVENT[before.type] ?? '';
-      const to = STATUS_OF_EVENT[event.type] ?? '';
-      if (from === to) report(id, `${event.type} was told twice in a row`, { before, event });
-      else if (!mayFollow(from, to))
-        report(id, `${before.type} was told, and then ${event.type}`, { before, event });
+      const [from, to] = [statusOf(before), statusOf(event)];
+      if (from === to && to !== 'unknown') report(id, `${to} was told twice in a row`, { before, event });
+      else if (!mayFollow(from, to)) report(id, `${from} was told, and then ${to}`, { before, event });
     }
   }
+}
+
+function statusOf({ type, status }: EventRecord): string {
+  return status ?? STATUS_OF_EVENT[type] ?? '';
 }

@@ -26,6 +26,11 @@ export function newId<P extends string>(prefix: P, nowMs: number = Date.now()): 
   return `${prefix}_${encodeTime(lastMs)}${lastRandom.map((digit) => ALPHABET[digit]).join('')}`;
 }
 
+/** What every id made before a time sorts before, and every one made at it or later after. */
+export function idBoundary<P extends string>(prefix: P, timeMs: number): `${P}_${string}` {
+  return `${prefix}_${encodeTime(Math.max(0, timeMs))}`;
+}
+
 function encodeTime(timeMs: number): string {
   let rest = timeMs;
   let text = '';

@@ -2,4 +2,4 @@ export { AppError, isAppError, type AppErrorOptions, type ErrorDetail, type Outc
 export { backoff, type BackoffOptions } from './backoff.js';
 export { Clock, SystemClock } from './clock.js';
 export { DeadlineError, withDeadline } from './deadline.js';
-export { newId } from './ids.js';
+export { idBoundary, newId } from './ids.js';

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AppError, DeadlineError, SystemClock, backoff, isAppError, newId, withDeadline } from './index.js';
+import {
+  AppError,
+  DeadlineError,
+  SystemClock,
+  backoff,
+  idBoundary,
+  isAppError,
+  newId,
+  withDeadline,
+} from './index.js';
 
 describe('newId', () => {
   it('gives a prefix and 26 characters of lower-case base32', () => {
@@ -22,6 +31,14 @@ describe('newId', () => {
 
   it('refuses a prefix that is not three lower-case letters', () => {
     for (const prefix of ['', 'ab', 'abcd', 'AB1', 'a_b']) expect(() => newId(prefix)).toThrow(TypeError);
+  });
+});
+
+describe('idBoundary', () => {
+  it('parts the ids made before a time from those made at it or later', () => {
+    const nowMs = Date.now() + 10 * 365 * 86_400_000;
+    expect(newId('msg', nowMs) >= idBoundary('msg', nowMs)).toBe(true);
+    expect(newId('msg', nowMs) < idBoundary('msg', nowMs + 1)).toBe(true);
   });
 });
 

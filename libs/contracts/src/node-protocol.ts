@@ -3,6 +3,7 @@ import { ERROR_CODES } from './error-codes.js';
 import { sessionIdSchema, tenantIdSchema } from './ids.js';
 import { ackSchema, messageContentSchema } from './message.js';
 import { nodeFactSchema } from './node-facts.js';
+import { LONGEST_TYPING_MS } from './pacing.js';
 import { sessionModeSchema, sessionSnapshotSchema } from './session.js';
 
 /**
@@ -120,6 +121,8 @@ export const NODE_COMMANDS = {
       media: storedObjectSchema.nullable(),
       quotedWaKey: z.string().nullable(),
       linkPreview: z.boolean(),
+      /** The chat shows "typing" for so long before the hand-over. */
+      typingMs: z.int().min(0).max(LONGEST_TYPING_MS).optional(),
     }),
     response: sendOutcomeSchema,
   },

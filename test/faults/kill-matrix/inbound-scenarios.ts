@@ -105,7 +105,7 @@ const K19: Scenario = {
     try {
       await traffic.push();
       await traffic.recorded();
-      await delay(random() * 1_000);
+      await delay(1_000 + random() * 7_000);
       equal(await traffic.countStored(), 0, 'a file was stored while the store was away');
     } finally {
       target.objectStore.mend();

@@ -12,6 +12,7 @@ const COLUMNS: [string, (figures: ScenarioFigures) => string | number][] = [
   ['out of order', ({ disordered }) => disordered],
   ['unknown, resolved', ({ unknownResolved }) => unknownResolved],
   ['unknown, final', ({ unknownFinal }) => unknownFinal],
+  ['of these, had left', ({ unknownLeft }) => unknownLeft],
   ['failed rounds', ({ failures }) => failures.length],
   ['seconds', ({ seconds }) => seconds],
 ];

@@ -12,6 +12,8 @@ export interface Verdict {
   /** Messages whose fate was unknown for a while, and is known. */
   unknownResolved: number;
   unknownFinal: number;
+  /** Those of them that had left: the page forgot what it had handed over. */
+  unknownLeft: number;
 }
 
 /** A round after the kill and the restart. */
@@ -49,6 +51,7 @@ export const NOTHING: Verdict = {
   disordered: 0,
   unknownResolved: 0,
   unknownFinal: 0,
+  unknownLeft: 0,
 };
 
 export function sum(one: Verdict, other: Verdict): Verdict {
@@ -58,5 +61,6 @@ export function sum(one: Verdict, other: Verdict): Verdict {
     disordered: one.disordered + other.disordered,
     unknownResolved: one.unknownResolved + other.unknownResolved,
     unknownFinal: one.unknownFinal + other.unknownFinal,
+    unknownLeft: one.unknownLeft + other.unknownLeft,
   };
 }

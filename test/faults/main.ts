@@ -12,6 +12,10 @@ const COMMANDS: Record<string, Command> = {
     about: 'random load and random faults, then the checker: --seed --minutes --sessions',
     load: () => import('./nemesis/history-command.js'),
   },
+  inbound: {
+    about: 'a burst of messages while every part dies: --messages --sessions --seed --unruly',
+    load: () => import('./nemesis/inbound-command.js'),
+  },
   'kill-matrix': {
     about: 'a kill at every point, again and again: --rounds --seed --only K1,K7',
     load: () => import('./kill-matrix/kill-matrix-command.js'),

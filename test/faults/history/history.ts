@@ -46,6 +46,8 @@ export interface ClientRequest {
   startedAtMs: number;
   endedAtMs: number;
   status: number | null;
+  /** What a failure says of itself: whether anything may have been accepted. */
+  outcome?: 'not_sent' | 'unknown';
   /** What a send asked for. */
   sent?: SentRequest;
   /** The message that is asked for by its id. */

@@ -1,12 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FaultOptions } from '../options.js';
-import { groupBy } from '../history/history-index.js';
-import type { Violation } from '../history/violation.js';
 import { ProgramCopy } from './program-copy.js';
 import { runRandomHistory, type RandomHistoryResult } from './random-history.js';
-
-const ID = /\b(?:msg|med|evt|ses)_\w+/g;
+import { keepResult, kindsOf, teller } from './run-report.js';
 
 /** `npm run faults -- history --seed 1 --minutes 10 --sessions 3 [--pace 400] [--every 5000]`. */
 export async function run(options: FaultOptions): Promise<number> {
@@ -31,22 +26,14 @@ export async function run(options: FaultOptions): Promise<number> {
     });
     tell(summary(result));
     if (result.violations.length === 0 && !options.has('keep')) return 0;
-    tell(`the history is in ${await keep(seed, result)}`);
+    tell(`the history is in ${await keepResult('history', seed, result)}`);
     return result.violations.length === 0 ? 0 : 1;
   } finally {
     await copy.remove();
   }
 }
 
-export function teller(): (text: string) => void {
-  const startedAt = performance.now();
-  return (text) => {
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(7);
-    process.stdout.write(`${seconds} s  ${text}\n`);
-  };
-}
-
-export function summary({ history, violations, deeds, quietAfterMs }: RandomHistoryResult): string {
+function summary({ history, violations, deeds, quietAfterMs }: RandomHistoryResult): string {
   const { client, messages, handOvers, pushed, events } = history;
   const counts = new Map<string, number>();
   for (const { status, direction } of messages) {
@@ -60,21 +47,4 @@ export function summary({ history, violations, deeds, quietAfterMs }: RandomHist
     `violations ${String(violations.length)}`,
     ...kindsOf(violations),
   ].join('\n           ');
-}
-
-/** One line for each kind, with its first example: one bug breaks a promise many times. */
-export function kindsOf(violations: readonly Violation[]): string[] {
-  const kinds = groupBy(violations, ({ invariant, what }) => `${invariant} ${what.replace(ID, '…')}`);
-  return [...kinds].map(
-    ([kind, same]) => `  ${String(same.length).padStart(5)} × ${kind} (${same[0]?.id ?? ''})`,
-  );
-}
-
-async function keep(seed: number, result: RandomHistoryResult): Promise<string> {
-  const folder = join('.wagate/faults', `history-${String(seed)}-${String(Date.now())}`);
-  await mkdir(folder, { recursive: true });
-  for (const [name, value] of Object.entries(result)) {
-    await writeFile(join(folder, `${name}.json`), JSON.stringify(value, null, 1));
-  }
-  return folder;
 }

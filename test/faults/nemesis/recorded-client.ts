@@ -63,6 +63,7 @@ export class RecordedClient {
       startedAtMs,
       endedAtMs: Date.now(),
       status: answer.status,
+      ...outcomeIn(answer.body),
       seen: note.kind === 'send' ? answer.seen : answer.seen.filter((one) => this.looksNew(one)),
       ids: this.newIds(answer.text),
     });
@@ -103,6 +104,11 @@ export class RecordedClient {
     for (const id of fresh) this.shown.add(id);
     return fresh;
   }
+}
+
+function outcomeIn(body: unknown): Pick<ClientRequest, 'outcome'> {
+  const { outcome } = Object(body) as { outcome?: unknown };
+  return outcome === 'unknown' || outcome === 'not_sent' ? { outcome } : {};
 }
 
 function messagesIn(body: unknown): SeenMessage[] {

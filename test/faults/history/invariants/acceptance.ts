@@ -1,4 +1,5 @@
 import type { HistoryIndex } from '../history-index.js';
+import type { ClientRequest } from '../history.js';
 import { ENDED } from '../ladder.js';
 import type { Report } from '../violation.js';
 
@@ -20,8 +21,8 @@ export function checkAcceptance(index: HistoryIndex, report: Report): void {
 /** Of a wish whose every request was refused, nothing may be there. */
 function checkRefused(index: HistoryIndex, report: Report): void {
   const open = new Set<string>();
-  for (const { kind, status, sent } of index.history.client) {
-    if (kind === 'send' && sent && !isRefusal(status)) open.add(sent.ref);
+  for (const request of index.history.client) {
+    if (request.kind === 'send' && request.sent && !isRefusal(request)) open.add(request.sent.ref);
   }
   for (const message of index.outbound()) {
     const ref = message.clientRef ?? '';
@@ -30,9 +31,10 @@ function checkRefused(index: HistoryIndex, report: Report): void {
   }
 }
 
-/** 503 promises that nothing was accepted; any other failure of ours promises nothing. */
-function isRefusal(status: number | null): boolean {
-  return status !== null && ((status >= 400 && status < 500) || status === 503);
+/** 503 promises that nothing was accepted unless it says that it cannot know; other failures of ours promise nothing. */
+function isRefusal({ status, outcome }: ClientRequest): boolean {
+  if (status === null) return false;
+  return (status >= 400 && status < 500) || (status === 503 && outcome !== 'unknown');
 }
 
 /** An accepted message that is asked for is never "not found". */

@@ -1,0 +1,124 @@
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { Logger } from 'pino';
+import { Database } from '#database';
+import { Clock, withDeadline } from '#kernel';
+import { API_CONFIG, type ApiConfig } from '../../config.js';
+import { EVENTS_CHANNEL } from '../../events/index.js';
+import { LOGGER } from '../../http/index.js';
+import type { StoredWebhook } from '../webhook.js';
+import { WebhookSender } from '../webhook-sender.js';
+import { DeliveryRepository } from './delivery-repository.js';
+import { WebhookLane } from './webhook-lane.js';
+
+/** What no notification told of is found by looking: attempts that are due, leases that ran out. */
+const LOOK_EVERY_MS = 1_000;
+/** Webhooks one process delivers to at the same time; more wait for the next look. */
+const MOST_LANES = 500;
+/** After a failure of the database. */
+const REST_MS = 1_000;
+
+/** Runs a lane for every webhook that this process has taken. Leases in the database keep processes apart. */
+@Injectable()
+export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly lanes = new Map<string, { lane: WebhookLane; ended: Promise<void> }>();
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+  private readonly wanted = new Set<string | null>();
+  private stopListening: (() => Promise<void>) | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly deliveries: DeliveryRepository,
+    private readonly sender: WebhookSender,
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'SHUTDOWN_TIMEOUT_SECONDS'>,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.stopListening = await this.database.listen(EVENTS_CHANNEL, (tenantId) => {
+      for (const { lane } of this.lanes.values())
+        if (tenantId === null || lane.tenantId === tenantId) lane.wake();
+      this.look(tenantId);
+    });
+    this.schedule(0);
+  }
+
+  /** Lets the attempts under way end; what is not written down is sent again by whoever takes over. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.stopListening?.();
+    await this.looking;
+    for (const { lane } of this.lanes.values()) lane.stop();
+    const ended = Promise.all([...this.lanes.values()].map((entry) => entry.ended));
+    const timeoutMs = this.config.SHUTDOWN_TIMEOUT_SECONDS * 1_000;
+    await withDeadline(ended, timeoutMs, 'ending the deliveries under way').catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'webhook deliveries were still under way at shutdown');
+    });
+  }
+
+  /** There may be something to deliver, of one tenant or (null) of any. */
+  look(tenantId: string | null): void {
+    if (this.stopped) return;
+    this.wanted.add(tenantId);
+    this.looking ??= this.takeAll().finally(() => {
+      this.looking = undefined;
+      if (this.wanted.size > 0) this.look(null);
+    });
+  }
+
+  private schedule(waitMs: number): void {
+    this.timer = setTimeout(() => {
+      this.look(null);
+      if (!this.stopped) this.schedule(LOOK_EVERY_MS);
+    }, waitMs);
+  }
+
+  private async takeAll(): Promise<void> {
+    try {
+      while (this.wanted.size > 0 && !this.stopped) {
+        const tenantId = this.wanted.has(null) ? null : ([...this.wanted][0] ?? null);
+        if (tenantId === null) this.wanted.clear();
+        else this.wanted.delete(tenantId);
+        const room = MOST_LANES - this.lanes.size;
+        if (room <= 0) return;
+        for (const webhook of await this.deliveries.lease(tenantId, room)) this.open(webhook);
+      }
+    } catch (error) {
+      this.wanted.clear();
+      this.logger.error({ err: error }, 'webhooks could not be looked at');
+    }
+  }
+
+  private open(webhook: StoredWebhook): void {
+    const key = `${webhook.tenantId} ${webhook.id}`;
+    const lane = new WebhookLane(webhook, {
+      send: (target, { event }) => this.sender.send(target, event.id, JSON.stringify(event)),
+      listNew: (target, after, limit) => this.deliveries.listNew(target, after, limit),
+      listDue: (target, known, limit) => this.deliveries.listDue(target, known, limit),
+      record: (target, progress) => this.deliveries.record(target, progress),
+      now: () => this.clock.now().getTime(),
+    });
+    const ended = this.run(lane, webhook).finally(() => {
+      if (this.lanes.get(key)?.lane === lane) this.lanes.delete(key);
+    });
+    this.lanes.set(key, { lane, ended });
+  }
+
+  /** A lane that fails leaves its lease to run out; its webhook is taken again then, by whoever looks first. */
+  private async run(lane: WebhookLane, { id, tenantId }: StoredWebhook): Promise<void> {
+    try {
+      await lane.run();
+    } catch (error) {
+      this.logger.error({ err: error, webhookId: id, tenantId }, 'deliveries to a webhook broke off');
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    }
+  }
+}

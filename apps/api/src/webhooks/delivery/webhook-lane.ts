@@ -1,0 +1,241 @@
+import type { EventEnvelope } from '#contracts';
+import type { StoredWebhook, DisabledReason } from '../webhook.js';
+import { isDelivered } from '../webhook.js';
+import type { AttemptResult } from '../webhook-sender.js';
+import { CircuitBreaker } from './circuit-breaker.js';
+import type { Delivery, DeliveryResult, NewEvents, Progress } from './delivery-repository.js';
+import { MOST_ATTEMPTS, nextWaitMs } from './delivery-schedule.js';
+
+/** Attempts to one receiver that run at the same time. */
+const MOST_IN_FLIGHT = 8;
+/** Events that are read ahead. */
+const READ_AHEAD = 100;
+/** Results are written together: this often, or when this many wait. */
+const WRITE_EVERY_MS = 50;
+const WRITE_AT = 200;
+/** The lease is renewed this often, whatever happens. */
+const RENEW_EVERY_MS = 8_000;
+/** After a failure of the database; it has to be back before the lease runs out. */
+const RETRY_MS = 500;
+const PATIENCE_MS = 20_000;
+/** How often deliveries that are due again are looked for. */
+const LOOK_FOR_DUE_MS = 1_000;
+/** How long a lane stays when there is nothing to do. */
+const LINGER_MS = 1_000;
+/** Standard Webhooks: a receiver that fails for so long is switched off. */
+const FAILING_MS = 5 * 86_400_000;
+const GONE = 410;
+
+/** What a lane does its work with. */
+export interface LaneParts {
+  send: (webhook: StoredWebhook, delivery: Delivery) => Promise<AttemptResult>;
+  listNew: (webhook: StoredWebhook, afterSeq: number, limit: number) => Promise<NewEvents>;
+  listDue: (webhook: StoredWebhook, known: readonly string[], limit: number) => Promise<Delivery[]>;
+  record: (webhook: StoredWebhook, progress: Progress) => Promise<boolean>;
+  now: () => number;
+}
+
+/**
+ * Delivers to one webhook for as long as this process holds its lease. New events and those that are due again take
+ * turns; a few run at a time, so the order of arrival is not that of `seq`. The cursor follows behind: what a killed
+ * process had sent and not written down is sent again. A receiver that keeps failing gets a probe now and then, while
+ * its events wait in the log.
+ */
+export class WebhookLane {
+  private readonly breaker: CircuitBreaker;
+  private readonly fresh: EventEnvelope[] = [];
+  private readonly due: Delivery[] = [];
+  /** `seq` of the events read whose first attempt has not ended. */
+  private readonly outstanding = new Set<number>();
+  private readonly dueIds = new Set<string>();
+  private readonly inFlight = new Set<Promise<void>>();
+  private readonly results: DeliveryResult[] = [];
+  private readSeq: number;
+  private mayHaveMore = true;
+  private writtenAtMs: number;
+  private disable: DisabledReason | null = null;
+  private stopped = false;
+  private lost = false;
+  private dueTurn = false;
+  private dueLookMs = 0;
+  private signal: (() => void) | undefined;
+
+  constructor(
+    private readonly webhook: StoredWebhook,
+    private readonly parts: LaneParts,
+  ) {
+    const { failures, failingSince, openUntil, cursorSeq } = webhook;
+    this.breaker = new CircuitBreaker({
+      failures,
+      failingSinceMs: failingSince?.getTime() ?? null,
+      openUntilMs: openUntil?.getTime() ?? null,
+    });
+    this.readSeq = cursorSeq;
+    this.writtenAtMs = performance.now();
+  }
+
+  get tenantId(): string {
+    return this.webhook.tenantId;
+  }
+
+  /** There are new events. */
+  wake(): void {
+    this.mayHaveMore = true;
+    this.signal?.();
+  }
+
+  /** Begins nothing more; `run` ends once what is under way has. */
+  stop(): void {
+    this.stopped = true;
+    this.signal?.();
+  }
+
+  /** Works until there is nothing to do, the receiver has to rest, or the lease is lost. */
+  async run(): Promise<void> {
+    while (!this.stopped && !this.lost && this.disable === null) {
+      if (!(await this.withPatience(() => this.step()))) break;
+      if (this.inFlight.size > 0) await this.signalWithin(WRITE_EVERY_MS);
+    }
+    await Promise.all(this.inFlight);
+    if (this.lost) return;
+    await this.withPatience(() => this.write(true));
+  }
+
+  /** False when the lane may end. */
+  private async step(): Promise<boolean> {
+    await this.read();
+    this.launch();
+    await this.writeIfTime();
+    return this.inFlight.size > 0 || this.results.length > 0 || this.rests();
+  }
+
+  /** A database that is away for a moment is asked again, for as long as the lease lasts. */
+  private async withPatience(work: () => Promise<boolean>): Promise<boolean> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (performance.now() - this.writtenAtMs > PATIENCE_MS) throw error;
+        await this.signalWithin(RETRY_MS);
+      }
+    }
+  }
+
+  /** With nothing to send: waits for news. False when the lane may end. */
+  private async rests(): Promise<boolean> {
+    const { now } = this.parts;
+    if (this.breaker.waitMs(now()) > 0) return false;
+    if (this.fresh.length > 0 || this.due.length > 0) return true;
+    await this.signalWithin(LINGER_MS);
+    return this.mayHaveMore;
+  }
+
+  private async read(): Promise<void> {
+    if (this.breaker.allowed(1, this.parts.now()) === 0) return;
+    if (this.due.length === 0 && performance.now() >= this.dueLookMs) {
+      this.dueLookMs = performance.now() + LOOK_FOR_DUE_MS;
+      for (const delivery of await this.parts.listDue(this.webhook, [...this.dueIds], READ_AHEAD)) {
+        this.due.push(delivery);
+        if (delivery.row) this.dueIds.add(delivery.row.id);
+      }
+    }
+    if (this.mayHaveMore && this.fresh.length < READ_AHEAD / 2) await this.readNew();
+  }
+
+  private async readNew(): Promise<void> {
+    // A wake-up while this reads asks for another look.
+    this.mayHaveMore = false;
+    let hasMore = true;
+    try {
+      const slice = await this.parts.listNew(this.webhook, this.readSeq, READ_AHEAD);
+      for (const event of slice.events) {
+        this.fresh.push(event);
+        this.outstanding.add(event.seq);
+      }
+      this.readSeq = slice.lastSeq;
+      hasMore = slice.hasMore;
+    } finally {
+      this.mayHaveMore ||= hasMore;
+    }
+  }
+
+  private launch(): void {
+    while (this.inFlight.size < this.breaker.allowed(MOST_IN_FLIGHT, this.parts.now())) {
+      const delivery = this.next();
+      if (!delivery) return;
+      const attempt = this.attempt(delivery).finally(() => {
+        this.inFlight.delete(attempt);
+        this.signal?.();
+      });
+      this.inFlight.add(attempt);
+    }
+  }
+
+  private next(): Delivery | undefined {
+    this.dueTurn = !this.dueTurn;
+    const again = this.dueTurn || this.fresh.length === 0 ? this.due.shift() : undefined;
+    if (again) return again;
+    const event = this.fresh.shift();
+    return event && { event, row: null };
+  }
+
+  private async attempt(delivery: Delivery): Promise<void> {
+    const { attempt, retryAfterSeconds } = await this.parts.send(this.webhook, delivery);
+    const nowMs = this.parts.now();
+    const attempts = (delivery.row?.attempts ?? 0) + 1;
+    const delivered = isDelivered(attempt);
+    if (delivered) this.breaker.succeeded();
+    else this.breaker.failed(nowMs, retryAfterSeconds);
+    const waitMs =
+      delivered || attempts >= MOST_ATTEMPTS ? undefined : nextWaitMs(attempts, retryAfterSeconds);
+    const nextAt = waitMs === undefined ? null : new Date(nowMs + waitMs);
+    this.results.push({ delivery, attempt, nextAt, isDelivered: delivered });
+    if (delivery.row === null) this.outstanding.delete(delivery.event.seq);
+    const { failingSinceMs } = this.breaker.current;
+    if (attempt.status === GONE) this.disable = 'gone';
+    else if (failingSinceMs !== null && nowMs - failingSinceMs >= FAILING_MS) this.disable = 'failing';
+  }
+
+  private async writeIfTime(): Promise<void> {
+    const ageMs = performance.now() - this.writtenAtMs;
+    const isTime = ageMs >= WRITE_EVERY_MS || this.inFlight.size === 0;
+    if ((isTime && this.results.length > 0) || this.results.length >= WRITE_AT || ageMs >= RENEW_EVERY_MS)
+      await this.write(false);
+  }
+
+  /** Writes what came of attempts, and gives the webhook back or renews its lease. Always true. */
+  private async write(release: boolean): Promise<boolean> {
+    const results = [...this.results];
+    const held = await this.parts.record(this.webhook, {
+      results,
+      release,
+      cursorSeq: this.cursor(),
+      breaker: this.breaker.current,
+      disable: this.disable,
+    });
+    this.results.splice(0, results.length);
+    for (const { delivery } of results) if (delivery.row) this.dueIds.delete(delivery.row.id);
+    this.writtenAtMs = performance.now();
+    if (!held) this.lost = true;
+    return true;
+  }
+
+  /** Everything up to here has an end or a row; what has none yet is outstanding. */
+  private cursor(): number {
+    let oldest = Infinity;
+    for (const seq of this.outstanding) oldest = Math.min(oldest, seq);
+    return Math.min(this.readSeq, oldest - 1);
+  }
+
+  /** Until something changes, `ms` at most. */
+  private async signalWithin(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.signal = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.signal = undefined;
+  }
+}

@@ -1,0 +1,101 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '#kernel';
+import { API_CONFIG, type ApiConfig } from '../config.js';
+import { OutboundPoster, type PostResult } from '../http/outbound/index.js';
+import { SecretBox } from '../secrets/index.js';
+import { readRetryAfter } from './delivery/delivery-schedule.js';
+import { headersPlace, secretPlace, type DeliveryAttempt, type StoredWebhook } from './webhook.js';
+import { signatureHeaders } from './webhook-signature.js';
+
+/** Standard Webhooks 1.0 advises 15 to 30 s. */
+const TIMEOUT_MS = 15_000;
+const MOST_ANSWER_BYTES = 65_536;
+/** Characters of an answer that the delivery log keeps. */
+const MOST_HEAD = 512;
+
+export interface AttemptResult {
+  attempt: DeliveryAttempt;
+  /** What the receiver asked for. */
+  retryAfterSeconds: number | null;
+}
+
+/** Signs and posts one event to a webhook's URL. Never throws: every failure is an attempt's result. */
+@Injectable()
+export class WebhookSender implements OnApplicationShutdown {
+  private readonly poster: OutboundPoster;
+
+  constructor(
+    private readonly secrets: SecretBox,
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(API_CONFIG) config: Pick<ApiConfig, 'ALLOW_PRIVATE_WEBHOOK_URLS'>,
+  ) {
+    this.poster = new OutboundPoster({ allowPrivate: config.ALLOW_PRIVATE_WEBHOOK_URLS });
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.poster.close();
+  }
+
+  /** @param eventId the `webhook-id`, the same on every attempt */
+  async send(webhook: StoredWebhook, eventId: string, body: string): Promise<AttemptResult> {
+    const startMs = performance.now();
+    const at = this.clock.now();
+    const timestamp = Math.floor(at.getTime() / 1_000);
+    const result = await this.poster.post({
+      url: webhook.url,
+      headers: {
+        ...this.headersOf(webhook),
+        'content-type': 'application/json',
+        ...signatureHeaders(this.secretsOf(webhook, at), { id: eventId, timestamp, body }),
+      },
+      body,
+      timeoutMs: TIMEOUT_MS,
+      mostBytes: MOST_ANSWER_BYTES,
+    });
+    const durationMs = Math.round(performance.now() - startMs);
+    return {
+      attempt: { at: at.toISOString(), durationMs, ...shownOf(result) },
+      retryAfterSeconds:
+        result.status === null ? null : readRetryAfter(result.retryAfter, this.clock.now().getTime()),
+    };
+  }
+
+  /** During a rotation both the new and the old secret sign. */
+  private secretsOf(webhook: StoredWebhook, now: Date): string[] {
+    const { previousSecretSealed, previousSecretUntil } = webhook;
+    const place = secretPlace(webhook);
+    const current = this.secrets.open(webhook.secretSealed, place);
+    const isOverlap = previousSecretUntil !== null && previousSecretUntil > now;
+    return previousSecretSealed && isOverlap
+      ? [current, this.secrets.open(previousSecretSealed, place)]
+      : [current];
+  }
+
+  private headersOf(webhook: StoredWebhook): Record<string, string> {
+    if (!webhook.headersSealed) return {};
+    const headers = this.secrets.open(webhook.headersSealed, headersPlace(webhook));
+    return JSON.parse(headers) as Record<string, string>;
+  }
+}
+
+function shownOf(result: PostResult): Omit<DeliveryAttempt, 'at' | 'durationMs'> {
+  if (result.status === null) {
+    return { status: null, error: result.error, responseType: null, responseHead: null };
+  }
+  return {
+    status: result.status,
+    error: null,
+    responseType: result.contentType?.slice(0, 100) ?? null,
+    responseHead: printable(result.body),
+  };
+}
+
+/** A receiver's answer is not to be trusted: no control characters, and little of it. */
+function printable(body: Buffer): string | null {
+  const text = body
+    .subarray(0, MOST_HEAD * 4)
+    .toString()
+    .replace(/\p{C}+/gu, ' ')
+    .trim();
+  return text === '' ? null : Array.from(text).slice(0, MOST_HEAD).join('');
+}

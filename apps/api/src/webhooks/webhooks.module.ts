@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { EventFeedModule } from '../event-feed/index.js';
+import { SecretsModule } from '../secrets/index.js';
+import { SessionsModule } from '../sessions/index.js';
+import { DeliveriesController } from './deliveries.controller.js';
+import { DeliveryRepository } from './delivery/delivery-repository.js';
+import { WebhookDispatcher } from './delivery/webhook-dispatcher.js';
+import { DeliveryLogRepository } from './delivery-log-repository.js';
+import { DeliveryLogService } from './delivery-log.service.js';
+import { WebhookRepository } from './webhook-repository.js';
+import { WebhookSender } from './webhook-sender.js';
+import { WebhookService } from './webhook.service.js';
+import { WebhooksController } from './webhooks.controller.js';
+
+/** Posts events to the URLs of tenants. */
+@Module({
+  imports: [EventFeedModule, SecretsModule, SessionsModule],
+  controllers: [WebhooksController, DeliveriesController],
+  providers: [
+    WebhookService,
+    WebhookRepository,
+    WebhookSender,
+    DeliveryLogService,
+    DeliveryLogRepository,
+    DeliveryRepository,
+    WebhookDispatcher,
+  ],
+})
+export class WebhooksModule {}

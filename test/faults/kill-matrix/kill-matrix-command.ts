@@ -24,6 +24,13 @@ export async function run(options: FaultOptions): Promise<number> {
   const chosen = choose(options.text('only'));
   const target = await KillStack.start();
   const all: ScenarioFigures[] = [];
+  let isStopped = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      isStopped = true;
+      void target.close().finally(() => process.exit(1));
+    });
+  }
   try {
     for (const scenario of chosen) {
       all.push(await runScenario(target, scenario, { rounds, seed, onRound: (line) => say(line) }));
@@ -31,7 +38,7 @@ export async function run(options: FaultOptions): Promise<number> {
     }
     say(table(all));
   } finally {
-    await target.close();
+    if (!isStopped) await target.close();
   }
   for (const { name, failures } of all) for (const failure of failures) say(`${name}, ${failure}`);
   const missed = Object.keys(FAILPOINTS).filter((name) => !target.reached.has(name));

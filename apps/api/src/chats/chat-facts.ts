@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Query } from '#database';
 import { EventLog, type NewEvent } from '../events/index.js';
 import { NodeFactHandlers, type FactOf, type StoredSession } from '../nodes/index.js';
-import { ChatRepository } from './chat-repository.js';
+import { ChatRepository, toldChat } from './chat-repository.js';
 
 type ChatFact = FactOf<'chats' | 'gap' | 'message.upsert'>;
 
@@ -47,6 +47,7 @@ export class ChatFacts implements OnModuleInit {
       const chatId = fact.kind === 'gap' ? stored.get(fact.chat.id)?.id : undefined;
       return fact.kind === 'gap' && chatId !== undefined ? [{ ...fact, chatId }] : [];
     });
+    const byId = new Map([...stored.values()].map((chat) => [chat.id, chat]));
     if (gaps.length === 0) return;
     const told = await tx<StoredGap & object>(GAPS, [
       session.tenantId,
@@ -56,11 +57,11 @@ export class ChatFacts implements OnModuleInit {
     ]);
     await this.events.append(
       tx,
-      told.map((gap): NewEvent => ({
+      told.map(({ chatId, from, to }): NewEvent => ({
         tenantId: session.tenantId,
         sessionId: session.id,
         type: 'chat.gap',
-        data: { ...gap },
+        data: { chat: toldChat(byId.get(chatId)), from, to },
       })),
     );
   }

@@ -194,8 +194,14 @@ const UPSERT = `WITH named AS (
   LEFT JOIN chats b ON b.tenant_id = $1 AND b.session_id = $2 AND b.wa_id = n.wa_id`;
 
 function chatUpdated(tenantId: string, sessionId: string, row: UpsertedChat): NewEvent {
+  return { tenantId, sessionId, type: 'chat.updated', data: { chat: toldChat(row), mergedId: null } };
+}
+
+/** A chat as events show it. */
+export function toldChat(row: UpsertedChat | undefined): object | null {
+  if (!row) return null;
   const { id, waId, kind, name, phone, lid } = row;
-  return { tenantId, sessionId, type: 'chat.updated', data: { chat: { id, waId, kind, name, phone, lid } } };
+  return { id, waId, kind, name, phone, lid };
 }
 
 type MergedChat = WaChat & { touch: ChatTouch | undefined };

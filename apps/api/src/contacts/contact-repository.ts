@@ -97,7 +97,12 @@ export class ContactRepository {
     ]);
     await this.events.append(
       tx,
-      changed.map((contact) => ({ tenantId, sessionId, type: 'contact.updated', data: { contact } })),
+      changed.map((contact) => ({
+        tenantId,
+        sessionId,
+        type: 'contact.updated',
+        data: { contact, mergedId: null },
+      })),
     );
   }
 }

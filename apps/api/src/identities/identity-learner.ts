@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { NodeFact } from '#contracts';
 import { Database, type Query } from '#database';
-import { EventLog } from '../events/index.js';
+import { EventLog, type NewEvent } from '../events/index.js';
 import { KnownIdentities, namesIn, pairsOf, withCanonicalIds, type IdentityPair } from './canonical-facts.js';
-import { IdentityRepository } from './identity-repository.js';
+import { IdentityRepository, type IdentityChange } from './identity-repository.js';
 
 export interface ResolvedFacts {
   /** The facts, with everyone under the id that their rows have as far as the session knows. */
@@ -42,14 +42,33 @@ export class IdentityLearner {
   async learn(tenantId: string, sessionId: string, pairs: readonly IdentityPair[]): Promise<void> {
     await this.database.workerSql(async (query) => {
       const changes = await this.identities.learn(query, tenantId, sessionId, pairs);
-      const events = changes.map(({ what, id, merged }) => ({
-        tenantId,
-        sessionId,
-        type: `${what}.updated` as const,
-        data:
-          what === 'chat' ? { chatId: id, mergedChatId: merged } : { contactId: id, mergedContactId: merged },
-      }));
+      if (changes.length === 0) return;
+      const events = [
+        ...(await this.updates(query, tenantId, sessionId, 'contact', changes)),
+        ...(await this.updates(query, tenantId, sessionId, 'chat', changes)),
+      ];
       await this.events.append(query, events);
     });
+  }
+
+  /** One event for each that changed, as it is now. */
+  private async updates(
+    query: Query,
+    tenantId: string,
+    sessionId: string,
+    what: IdentityChange['what'],
+    changes: readonly IdentityChange[],
+  ): Promise<NewEvent[]> {
+    const merged = new Map<string, string | null>();
+    for (const change of changes) {
+      if (change.what === what) merged.set(change.id, change.merged ?? merged.get(change.id) ?? null);
+    }
+    const rows = await this.identities.describe(query, tenantId, what, [...merged.keys()]);
+    return rows.map((row) => ({
+      tenantId,
+      sessionId,
+      type: `${what}.updated`,
+      data: { [what]: row, mergedId: merged.get(row.id) ?? null },
+    }));
   }
 }

@@ -51,6 +51,20 @@ export class IdentityRepository {
     );
   }
 
+  /** Chats or contacts as events show them. */
+  describe(
+    query: Query,
+    tenantId: string,
+    what: IdentityChange['what'],
+    ids: readonly string[],
+  ): Promise<{ id: string }[]> {
+    const columns = `id, wa_id AS "waId", ${what === 'chat' ? 'kind, ' : ''}name, phone, lid`;
+    return query<{ id: string }>(
+      `SELECT ${columns} FROM ${what}s WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id`,
+      [tenantId, ids],
+    );
+  }
+
   /** For each LID among ids whose phone is known: the id that its rows have. */
   async canonicalForms(
     query: Query,

@@ -4,6 +4,7 @@ import type { MessageContent } from '#contracts';
 import type { AuthContext } from '../auth/index.js';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
+import { IdentityRepository } from '../identities/index.js';
 import type { MediaRecord } from '../media/index.js';
 import type { StoredSession } from '../nodes/index.js';
 import { SessionLookup } from '../sessions/index.js';
@@ -38,6 +39,7 @@ export class MessageSender {
     private readonly media: MessageMedia,
     private readonly answers: StoredAnswers,
     private readonly queue: AcceptQueue,
+    private readonly identities: IdentityRepository,
     @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'MESSAGE_TTL_SECONDS'>,
   ) {}
 
@@ -74,7 +76,7 @@ export class MessageSender {
     const recipient = parseRecipient(request.to);
     const expiresAt = this.expiryOf(request);
     const session = this.sessions.resolve(auth, request.session);
-    if (session instanceof Promise || request.quoted !== undefined) {
+    if (session instanceof Promise || request.quoted !== undefined || recipient.chatId.endsWith('@lid')) {
       return this.checkSlowly(auth, request, recipient, expiresAt, session);
     }
     this.lookup.requireSendable(session);
@@ -89,12 +91,14 @@ export class MessageSender {
   private async checkSlowly(
     auth: AuthContext,
     request: SendMessageRequest,
-    recipient: Recipient,
+    given: Recipient,
     expiresAt: Date,
     resolving: StoredSession | Promise<StoredSession>,
   ): Promise<CheckedMessage> {
     const session = await resolving;
     this.lookup.requireSendable(session);
+    const [form = given.chatId] = await this.identities.formsOf(auth.tenantId, given.chatId, session.id);
+    const recipient = form === given.chatId ? given : parseRecipient(form);
     const quoted = request.quoted
       ? await this.quotedBy(auth.tenantId, request.quoted, session, recipient)
       : null;

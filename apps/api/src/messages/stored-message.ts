@@ -59,6 +59,10 @@ export interface StoredReaction {
   at: string;
 }
 
+/** Messages from before it was known do not have it. */
+const AUTHOR_LID = `coalesce(m.author_lid, (SELECT i.lid FROM identities i
+      WHERE i.tenant_id = m.tenant_id AND i.session_id = m.session_id AND i.phone = m.author_phone))`;
+
 const VERSIONS = `CASE WHEN m.edited_at IS NOT NULL THEN (
       SELECT jsonb_agg(jsonb_build_object('at', v.at, 'content', v.content) ORDER BY v.at) FROM message_versions v
       WHERE v.tenant_id = m.tenant_id AND v.message_id = m.id AND v.at < m.edited_at) END`;
@@ -74,7 +78,7 @@ const REACTIONS = `CASE WHEN m.revoked_at IS NULL THEN (
 export const MESSAGE_SELECT = `SELECT m.id, m.tenant_id AS "tenantId", m.session_id AS "sessionId", s.name AS "sessionName",
     m.direction, m.origin, m.chat_wa_id AS "chatId",
     jsonb_build_object('kind', c.kind, 'name', c.name, 'phone', c.phone, 'lid', c.lid) AS chat,
-    jsonb_build_object('id', m.author_wa_id, 'phone', m.author_phone, 'lid', m.author_lid, 'name', m.author_name)
+    jsonb_build_object('id', m.author_wa_id, 'phone', m.author_phone, 'lid', ${AUTHOR_LID}, 'name', m.author_name)
       AS author,
     jsonb_build_object('id', s.wa_id, 'phone', s.phone, 'lid', s.lid, 'name', s.profile_name) AS own,
     m.content, CASE WHEN d.id IS NOT NULL THEN jsonb_build_object('id', d.id, 'state', d.state, 'mimeType', d.mime_type,

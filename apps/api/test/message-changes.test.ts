@@ -1,0 +1,296 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { NodeFact } from '#contracts';
+import type { TestTenant } from '../../../test/support/start-api.js';
+import type { MessageResource } from '../src/messages/message-resource.js';
+import { allMessages, chatWith, eventsOf, named, pairOf, targetIn, textFrom, type Two } from './inbound.js';
+import { handed, incoming, Messaging, OWN_PHONE, statusOf } from './messaging.js';
+import type { SessionBody } from './session-bodies.js';
+
+const ALEX: Two = { phone: '4915112345678', lid: '83746582910374@lid' };
+const SAM: Two = { phone: '4915112345679', lid: '83746582910375@lid' };
+const at = (minute: number) => `2026-01-01T10:${String(minute).padStart(2, '0')}:00.000Z`;
+
+let messaging: Messaging;
+let tenant: TestTenant;
+let session: SessionBody;
+
+beforeAll(async () => {
+  messaging = await Messaging.start();
+});
+afterAll(async () => {
+  await messaging?.close();
+});
+beforeEach(async () => {
+  ({ tenant, session } = await messaging.connect());
+});
+
+const report = (...facts: NodeFact[]) => messaging.report(session.id, ...facts);
+const told = (prefix = 'message.') => eventsOf(messaging.api, tenant.tenantId, prefix);
+
+async function only(): Promise<MessageResource> {
+  const messages = await allMessages(tenant, '/messages');
+  expect(messages).toHaveLength(1);
+  return messages[0]!;
+}
+
+function edit(id: string, text: string, minute: number, by: 'lid' | 'phone' | 'both' = 'both'): NodeFact {
+  const content = { type: 'text' as const, text };
+  return { kind: 'message.edit', target: targetIn(chatWith(ALEX, by), id), content, editedAt: at(minute) };
+}
+
+function revoke(id: string, minute: number): NodeFact {
+  const by = named(ALEX, 'both');
+  return { kind: 'message.revoke', target: targetIn(chatWith(ALEX, 'both'), id), by, at: at(minute) };
+}
+
+function react(
+  id: string,
+  who: Two | 'me',
+  emoji: string | null,
+  minute: number,
+  wholeAt: string | null = null,
+): NodeFact {
+  const sender = who === 'me' ? named({ phone: OWN_PHONE, lid: '' }, 'phone') : named(who, 'both');
+  const reactions = [{ sender, fromMe: who === 'me', emoji, at: at(minute) }];
+  return { kind: 'message.reactions', target: targetIn(chatWith(ALEX, 'both'), id), reactions, wholeAt };
+}
+
+describe('an edit', () => {
+  it('changes the text, keeps the earlier ones, and is told once', async () => {
+    await report(textFrom(ALEX, 'both', 'A1'));
+    await report(edit('A1', 'Second', 1), edit('A1', 'Second', 1));
+    await report(edit('A1', 'Third', 2), textFrom(ALEX, 'both', 'A1'), edit('A1', 'Second', 1));
+    expect(await only()).toMatchObject({
+      text: 'Third',
+      editedAt: at(2),
+      previousVersions: [
+        { at: at(0), text: 'Text of A1' },
+        { at: at(1), text: 'Second' },
+      ],
+    });
+    expect((await told()).map(({ type, data }) => [type, data.text])).toEqual([
+      ['message.received', 'Text of A1'],
+      ['message.edited', 'Second'],
+      ['message.edited', 'Third'],
+    ]);
+  });
+
+  it('that comes before its message waits for it, under either id of the chat', async () => {
+    await report(edit('B1', 'Second', 1, 'lid'), edit('B1', 'Second', 1, 'lid'));
+    expect(await allMessages(tenant, '/messages')).toEqual([]);
+    await report(pairOf(ALEX));
+    await report(textFrom(ALEX, 'phone', 'B1'));
+    expect(await only()).toMatchObject({ text: 'Second', editedAt: at(1) });
+    await report(textFrom(ALEX, 'phone', 'B1'), edit('B1', 'Second', 1));
+    expect((await told()).map(({ type }) => type)).toEqual(['message.received', 'message.edited']);
+  });
+
+  it('of another chat or session changes nothing', async () => {
+    await report(textFrom(ALEX, 'both', 'C1'));
+    const other = await messaging.connect(tenant);
+    await messaging.report(other.session.id, edit('C1', 'Foreign', 1));
+    const target = targetIn(chatWith(SAM, 'both'), 'C1');
+    await report({
+      kind: 'message.edit',
+      target,
+      content: { type: 'text', text: 'Foreign' },
+      editedAt: at(1),
+    });
+    expect(await only()).toMatchObject({ text: 'Text of C1', editedAt: null, previousVersions: [] });
+  });
+});
+
+describe('a revoke', () => {
+  it('takes the content away, its earlier texts and its file too, for good, and is told once', async () => {
+    const sha256 = 'a'.repeat(64);
+    const media = { mimeType: 'image/jpeg', filename: 'secret.jpg', size: 1, sha256 };
+    const picture = { type: 'image' as const, caption: 'Secret words', media };
+    messaging.node.scripts['media.download'] = () => ({
+      outcome: 'failed',
+      retry: false,
+      reason: 'too_large',
+    });
+    await report(textFrom(ALEX, 'both', 'D1', { content: picture }));
+    const caption: NodeFact = {
+      kind: 'message.edit',
+      target: targetIn(chatWith(ALEX, 'both'), 'D1'),
+      content: { ...picture, caption: 'Other secret words' },
+      editedAt: at(1),
+    };
+    await report(caption);
+    expect(await only()).toMatchObject({ caption: 'Other secret words', media: { filename: 'secret.jpg' } });
+    const [before] = await allMessages(tenant, '/messages');
+    await report(react('D1', SAM, '👍', 2));
+    await report(revoke('D1', 3), revoke('D1', 4));
+    await report(textFrom(ALEX, 'both', 'D1', { content: picture }), caption, revoke('D1', 5));
+    expect(await only()).toMatchObject({
+      ...{ type: 'unsupported', text: null, caption: null, media: null },
+      ...{ revokedAt: at(3), previousVersions: [], reactions: [] },
+    });
+    const rows = await messaging.api.database.workerSql((query) =>
+      query(
+        `SELECT m.*, v.content AS version FROM messages m
+        LEFT JOIN message_versions v ON v.tenant_id = m.tenant_id AND v.message_id = m.id
+        WHERE m.tenant_id = $1`,
+        [tenant.tenantId],
+      ),
+    );
+    expect(JSON.stringify(rows)).not.toMatch(/ecret/);
+    const file = await tenant.client.get(`/media/${before?.media?.id ?? ''}/content`);
+    expect(file.status).not.toBe(200);
+    const types = (await told()).map(({ type }) => type);
+    expect(types).toEqual(['message.received', 'message.edited', 'message.reaction', 'message.revoked']);
+  });
+
+  it('that comes before its message, or with it as WhatsApp shows it then, ends the same', async () => {
+    await report(revoke('E1', 3));
+    await report(textFrom(ALEX, 'both', 'E1'));
+    expect(await only()).toMatchObject({ type: 'unsupported', revokedAt: at(3) });
+    const content = { type: 'unsupported' as const, waType: 'revoked' };
+    await report(textFrom(ALEX, 'both', 'E2', { content }), revoke('E2', 4));
+    const messages = await allMessages(tenant, '/messages');
+    expect(messages.map(({ type, revokedAt }) => [type, revokedAt])).toEqual([
+      ['unsupported', at(3)],
+      ['unsupported', at(4)],
+    ]);
+  });
+
+  it('of a message of ours leaves its status as it is', async () => {
+    messaging.node.scripts['message.send'] = (request) => handed(request, 1);
+    const { body } = await tenant.client.post<MessageResource>('/messages/send-text', {
+      to: ALEX.phone,
+      message: 'Hi',
+    });
+    const { waMessageId } = await statusOf(tenant, body.id, 'sent');
+    const target = targetIn(chatWith(ALEX, 'both'), waMessageId ?? '', true);
+    await report({ kind: 'message.revoke', target, by: null, at: at(9) });
+    expect(await only()).toMatchObject({ status: 'sent', text: null, revokedAt: at(9), origin: 'api' });
+  });
+});
+
+describe('reactions', () => {
+  it('show the newest of each person; repeats and late ones change nothing', async () => {
+    await report(textFrom(ALEX, 'both', 'F1'));
+    await report(react('F1', ALEX, '👍', 1), react('F1', SAM, '🎉', 2), react('F1', 'me', '❤️', 3));
+    await report(react('F1', ALEX, '😂', 4), react('F1', ALEX, '👍', 1), react('F1', SAM, '🎉', 2));
+    await report(react('F1', 'me', null, 5), react('F1', 'me', '❤️', 3));
+    expect((await only()).reactions).toEqual([
+      { from: expect.objectContaining({ phone: SAM.phone }) as unknown, emoji: '🎉', at: at(2) },
+      {
+        from: expect.objectContaining({ phone: ALEX.phone, lid: ALEX.lid }) as unknown,
+        emoji: '😂',
+        at: at(4),
+      },
+    ]);
+    expect((await told('message.reaction')).map(({ data }) => data.emoji)).toEqual([
+      '👍',
+      '🎉',
+      '❤️',
+      '😂',
+      null,
+    ]);
+  });
+
+  it('that are no longer among all that stand were taken back', async () => {
+    await report(textFrom(ALEX, 'both', 'G1'));
+    await report(react('G1', ALEX, '👍', 1), react('G1', SAM, '🎉', 2));
+    await report(react('G1', SAM, '🎉', 2, at(6)), react('G1', ALEX, '👍', 1));
+    expect((await only()).reactions.map(({ emoji }) => emoji)).toEqual(['🎉']);
+    await report(react('G1', ALEX, '😮', 7));
+    expect((await only()).reactions.map(({ emoji }) => emoji)).toEqual(['🎉', '😮']);
+  });
+
+  it('that come before their message wait for it', async () => {
+    await report(react('H1', SAM, '🎉', 2));
+    await report(textFrom(ALEX, 'both', 'H1'));
+    expect((await only()).reactions.map(({ emoji }) => emoji)).toEqual(['🎉']);
+    expect((await told()).map(({ type }) => type)).toEqual(['message.received', 'message.reaction']);
+  });
+});
+
+describe('what else is told', () => {
+  it('of a message that can be read late: that it cannot, then what it says', async () => {
+    await report(textFrom(ALEX, 'both', 'I1', { content: { type: 'undecryptable' } }));
+    await report(textFrom(ALEX, 'both', 'I1', { content: { type: 'undecryptable' } }));
+    await report(textFrom(ALEX, 'both', 'I1'), textFrom(ALEX, 'both', 'I1'));
+    await report(textFrom(ALEX, 'both', 'I1', { content: { type: 'undecryptable' } }));
+    expect(await only()).toMatchObject({ type: 'text', text: 'Text of I1' });
+    expect((await told()).map(({ type, data }) => [type, data.text])).toEqual([
+      ['message.undecryptable', null],
+      ['message.received', 'Text of I1'],
+    ]);
+  });
+
+  it('of a message from the phone: once, with where it came from', async () => {
+    const author = named({ phone: OWN_PHONE, lid: '' }, 'phone');
+    const changes = { waKey: `true_${ALEX.phone}@c.us_J1`, fromMe: true, author, ack: 1 };
+    await report(incoming('J1', changes), incoming('J1', changes));
+    expect(await only()).toMatchObject({ origin: 'phone', direction: 'out' });
+    expect((await told()).map(({ type }) => type)).toEqual(['message.from_phone']);
+  });
+
+  it('of a gap: once, and again when it turns out smaller', async () => {
+    const gap = (to: number): NodeFact => ({
+      kind: 'gap',
+      chat: chatWith(ALEX, 'both'),
+      from: at(1),
+      to: at(to),
+    });
+    await report(gap(9), gap(9));
+    await report(gap(9), gap(5));
+    await report(gap(7));
+    const chat = await tenant.client.get<{ gaps: unknown[] }>(`/chats/${ALEX.phone}`);
+    expect(chat.body.gaps).toEqual([{ from: at(1), to: at(5) }]);
+    const events = await told('chat.gap');
+    expect(events.map(({ data }) => new Date(String(data.to)).toISOString())).toEqual([at(9), at(5)]);
+  });
+
+  it('of a name: only when it is another', async () => {
+    await report(textFrom(ALEX, 'both', 'K1', { author: named(ALEX, 'both', 'Alex') }));
+    await report(textFrom(ALEX, 'both', 'K2', { author: named(ALEX, 'both', 'Alex') }));
+    await report({ kind: 'contacts', contacts: [named(ALEX, 'both', 'Alexandra')] });
+    await report({
+      kind: 'contacts',
+      contacts: [named(ALEX, 'both', 'Alexandra'), named(SAM, 'both', 'Sam')],
+    });
+    const events = await told('contact.');
+    expect(events.map(({ data }) => data)).toMatchObject([
+      { contact: { name: 'Alexandra' }, mergedId: null },
+    ]);
+    expect(await told('chat.')).toEqual([]);
+  });
+});
+
+describe('what could not be taken in', () => {
+  it('is counted in the diagnostics, per link, never with its content', async () => {
+    const counts = (no_key: number, unreadable = 0) => ({ no_key, unreadable, refused: 0 });
+    await report({ kind: 'quarantine', since: at(1), counts: counts(3) });
+    await report({ kind: 'quarantine', since: at(1), counts: counts(2, 1) });
+    await report({ kind: 'quarantine', since: at(0), counts: counts(9) });
+    messaging.node.scripts['session.diagnostics'] = ({ sessionId }) => ({
+      snapshot: messaging.node.sessions.get(sessionId)!.snapshot,
+      ...{
+        waVersion: null,
+        shims: [],
+        brokenContracts: [],
+        lastProbe: null,
+        lastInboundAt: null,
+        lastAckAt: null,
+      },
+      ...{
+        restartsLastHour: 0,
+        browserPid: null,
+        memoryBytes: null,
+        sandbox: true,
+        quarantinedEvents: 3,
+        pendingEvents: 0,
+      },
+    });
+    const read = async () =>
+      (await tenant.client.get<{ quarantine: unknown }>(`/sessions/${session.id}/diagnostics`)).body
+        .quarantine;
+    expect(await read()).toEqual({ since: at(1), noKey: 3, unreadable: 1, refused: 0, notStored: 0 });
+    await report({ kind: 'quarantine', since: at(2), counts: counts(0) });
+    expect(await read()).toEqual({ since: at(2), noKey: 0, unreadable: 0, refused: 0, notStored: 0 });
+  });
+});

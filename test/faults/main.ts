@@ -16,6 +16,10 @@ const COMMANDS: Record<string, Command> = {
     about: 'a burst of messages while every part dies: --messages --sessions --seed --unruly',
     load: () => import('./nemesis/inbound-command.js'),
   },
+  mutants: {
+    about: 'bugs written into a copy of the programs, each to be caught by the checker: --only --seed',
+    load: () => import('./mutants/mutants-command.js'),
+  },
   'kill-matrix': {
     about: 'a kill at every point, again and again: --rounds --seed --only K1,K7',
     load: () => import('./kill-matrix/kill-matrix-command.js'),

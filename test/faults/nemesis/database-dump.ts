@@ -72,6 +72,36 @@ export class DatabaseDumper {
     }
   }
 
+  /**
+   * Puts another text into a function, wherever the one stands.
+   * @throws Error when it does not stand there: the function has changed, and the patch with it
+   */
+  async patchFunction(name: string, before: string, after: string): Promise<void> {
+    const client = await this.connect();
+    try {
+      const { rows } = await client.query<{ text: string }>(
+        'SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = $1',
+        [name],
+      );
+      const [definition] = rows;
+      if (rows.length !== 1 || !definition?.text.includes(before)) {
+        throw new Error(`the function ${name} does not hold what is to be replaced: ${before}`);
+      }
+      await client.query(definition.text.replaceAll(before, () => after));
+    } finally {
+      await client.end();
+    }
+  }
+
+  async execute(sql: string): Promise<void> {
+    const client = await this.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  }
+
   private async asWorker<T>(work: (query: <R>(sql: string) => Promise<R[]>) => Promise<T>): Promise<T> {
     const client = await this.connect();
     try {

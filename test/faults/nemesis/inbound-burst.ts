@@ -52,7 +52,7 @@ async function runOn(faults: FaultsStack, options: InboundBurstOptions): Promise
   const run = new WorkloadRun(faults, random, await makePeople(faults), 0);
   const nemesis = new Nemesis(run, random.fork('nemesis'), tell);
   const startedAtMs = Date.now();
-  const burst = new Burst(run, options.messages);
+  const burst = new InboundBurst(run, options.messages);
   const load = burst.work();
   // Spread over the burst, so that each finds it in the middle.
   for (const [place, deed] of options.deeds.entries()) {
@@ -77,7 +77,7 @@ async function runOn(faults: FaultsStack, options: InboundBurstOptions): Promise
 }
 
 /** Sends a number of messages, each person's to a session one after the other. */
-class Burst {
+export class InboundBurst {
   private left: number;
   private done = 0;
 

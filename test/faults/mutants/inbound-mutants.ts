@@ -1,0 +1,120 @@
+import type { CodeMutant } from './mutant.js';
+import * as scenarios from './scenarios.js';
+
+const RECORDER = 'apps/api/src/messages/recorder';
+
+/** Bugs on the way in, in the event log, and between tenants. */
+export const INBOUND_MUTANTS: CodeMutant[] = [
+  {
+    name: 'forgets facts before the api has taken them',
+    patches: [
+      {
+        file: 'apps/session-node/src/protocol/event-outbox.js',
+        before: 'await this.waitBeforeRetry(error);',
+        after: 'this.settle(batch, new Set());',
+      },
+    ],
+    scenario: scenarios.inboundWithoutApi,
+    caughtBy: ['I6'],
+  },
+  {
+    name: 'records again what it knows',
+    patches: [
+      {
+        file: `${RECORDER}/message-recorder.js`,
+        before: 'const stored = known.match(message);',
+        after: 'const stored = message.fromMe ? known.match(message) : undefined;',
+      },
+    ],
+    sql: 'DROP INDEX messages_wa_key; CREATE UNIQUE INDEX ON messages (tenant_id, session_id, wa_key, id) WHERE wa_key IS NOT NULL',
+    scenario: scenarios.inboundUnderKills,
+    caughtBy: ['I6'],
+  },
+  {
+    name: 'drops edits',
+    patches: [
+      {
+        file: `${RECORDER}/message-recorder.js`,
+        before: 'const changes = facts.filter(isChange);',
+        after: `const changes = facts.filter((fact) => isChange(fact) && fact.kind !== 'message.edit');`,
+      },
+    ],
+    scenario: scenarios.edits,
+    caughtBy: ['I6'],
+  },
+  {
+    name: 'records without an event',
+    patches: [
+      {
+        file: `${RECORDER}/message-recorder.js`,
+        before: 'fresh.map((draft) => arrivalEvent(session, draft))',
+        after: 'fresh.slice(1).map((draft) => arrivalEvent(session, draft))',
+      },
+    ],
+    scenario: scenarios.twoTenants,
+    caughtBy: ['I6'],
+  },
+  {
+    name: 'writes each event twice',
+    patches: [
+      {
+        file: 'apps/api/src/events/event-log.js',
+        before: 'const rows = events.map(',
+        after: 'const rows = [...events, ...events].map(',
+      },
+    ],
+    scenario: scenarios.twoTenants,
+    caughtBy: ['I6', 'I7'],
+  },
+  {
+    name: 'numbers events by a bare sequence',
+    patches: [{ function: 'wagate_number_events', before: 'base + placed.place', after: 'e.position' }],
+    scenario: scenarios.twoTenants,
+    caughtBy: ['I10'],
+  },
+  {
+    name: 'never numbers the last events',
+    patches: [
+      {
+        function: 'wagate_number_events',
+        before: 'e.seq IS NULL ORDER BY e.position LIMIT most',
+        after: 'e.seq IS NULL AND e.position % 5 <> 0 ORDER BY e.position LIMIT most',
+      },
+    ],
+    scenario: scenarios.twoTenants,
+    caughtBy: ['I10'],
+  },
+  {
+    name: 'does not compare hashes',
+    patches: [
+      {
+        file: 'apps/session-node/src/drivers/webjs/media-courier.js',
+        before: 'promised !== null && promised !== sha256',
+        after: 'false',
+      },
+    ],
+    scenario: scenarios.files,
+    caughtBy: ['I11'],
+  },
+  {
+    name: 'shows a message to every tenant',
+    patches: [
+      {
+        file: 'apps/api/src/messages/message-repository.js',
+        before:
+          "const [message] = await this.database.tenantSql(auth.tenantId, (query) => query({\n            name: 'message_get',",
+        after:
+          "const [message] = await this.database.workerSql((query) => query({\n            name: 'message_get',",
+      },
+      {
+        file: 'apps/api/src/messages/message-repository.js',
+        before:
+          'text: `${MESSAGE_SELECT} WHERE m.tenant_id = $1 AND ${VISIBLE} AND m.id = $4`,\n        }, [...visibility(auth), id]));',
+        after:
+          'text: `${MESSAGE_SELECT} WHERE $1::text IS NOT NULL AND ${VISIBLE} AND m.id = $4`,\n        }, [...visibility(auth), id]));',
+      },
+    ],
+    scenario: scenarios.twoTenants,
+    caughtBy: ['I9'],
+  },
+];

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { qrSvg } from './qr-svg.js';
 import * as schemas from './control-schemas.js';
-import type { PhoneMessage } from './network/conversation.js';
 import type { Network } from './network/network.js';
+import type { PhoneMessage } from './network/phone-message.js';
 import { type MessageRecord, Refusal, parsePhone } from './network/records.js';
 import type { PageServer } from './page-server.js';
 

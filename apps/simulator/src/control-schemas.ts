@@ -37,6 +37,7 @@ export const messageBody = z.strictObject({
   quotedId: id.optional(),
   id: id.optional(),
   address: z.enum(['lid', 'phone']).optional(),
+  decryptedAfterMs: z.int().min(0).max(3_600_000).optional(),
 });
 
 export const ackBody = z.strictObject({ ack: z.int().min(-1).max(4), by: phone.optional() });

@@ -56,6 +56,8 @@ export interface WireMessage {
   quoted?: WireQuote;
   /** Under which of the partner's ids it shows in a one-to-one chat; the build's own choice when left out. */
   address?: 'lid' | 'phone';
+  /** Its recipients cannot decrypt it at first, and can this many ms after they got it. */
+  decryptedAfterMs?: number;
   /** Fields of kinds that need no special treatment (location, vcard, poll). */
   extra?: Record<string, unknown>;
 }

@@ -106,6 +106,9 @@ const PERSONAS: Record<string, string> = {
   'late-reader': 'reads after five seconds',
   'sends-picture': 'answers with a picture',
   fails: 'refuses every message',
+  'changes-its-mind': 'reacts, edits and deletes',
+  'two-ids': 'answers under its LID and its number',
+  unreadable: 'cannot be decrypted for 20 seconds',
 };
 
 function showPeople({ accounts, groups }: State): void {

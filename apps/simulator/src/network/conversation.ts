@@ -4,32 +4,9 @@ import type { Faults } from './faults.js';
 import type { LinkedLogin } from './linked-login.js';
 import type { MediaBlobs } from './media-blobs.js';
 import { type Messages, newMessageId } from './messages.js';
-import { actionOf } from './personas.js';
+import { actionOf, type PersonaReply } from './personas.js';
+import { type PhoneMessage, WIRE_TYPES, typedReply } from './phone-message.js';
 import { type MessageRecord, Refusal } from './records.js';
-
-export type PhoneMessageType = 'text' | 'image' | 'video' | 'audio' | 'voice' | 'document';
-
-export interface PhoneMessage {
-  from: string;
-  to: string;
-  type: PhoneMessageType;
-  /** Text, or the caption of media. */
-  body?: string;
-  media?: { bytes: Buffer; mimetype: string; filename?: string };
-  quotedId?: string;
-  id?: string;
-  /** Under which of the partner's ids it shows; the build's own choice when left out. */
-  address?: 'lid' | 'phone';
-}
-
-const WIRE_TYPES: Record<PhoneMessageType, string> = {
-  text: 'chat',
-  image: 'image',
-  video: 'video',
-  audio: 'audio',
-  voice: 'ptt',
-  document: 'document',
-};
 
 /** What people do with messages: send, receive, read, edit, delete, react; and what personas answer. */
 export class Conversation {
@@ -65,6 +42,7 @@ export class Conversation {
         : { media: stored.media, ...(input.body === undefined ? {} : { caption: input.body }) }),
       ...(quoted === undefined ? {} : { quoted }),
       ...(input.address === undefined ? {} : { address: input.address }),
+      ...(input.decryptedAfterMs === undefined ? {} : { decryptedAfterMs: input.decryptedAfterMs }),
     };
     const record = this.messages.add(message, 'phone', stored?.sha256);
     this.meet(message);
@@ -183,17 +161,23 @@ export class Conversation {
     const account = this.accounts.find(message.to);
     // Two personas would answer each other for ever.
     if (account === undefined || this.accounts.find(message.from)?.persona !== 'none') return;
-    const { acks, reply } = actionOf(account.persona, message);
+    const { acks, replies = [], reaction } = actionOf(account.persona, message);
     if (record.via === 'login') {
       for (const { ack, afterMs, code } of acks) {
         this.after(afterMs, () => this.acknowledge(record, ack, code));
       }
     }
-    if (reply === undefined) return;
-    this.after(0, () => {
-      const echo = reply.echo === true ? this.echoed(message) : {};
-      this.sendFromPhone({ ...typedReply(reply), ...echo, from: account.phone, to: message.from });
-    });
+    if (reaction !== undefined) this.react(keyOf(message), account.phone, reaction);
+    for (const reply of replies) this.reply(message, account.phone, reply);
+  }
+
+  private reply(message: WireMessage, from: string, reply: PersonaReply): void {
+    const echo = reply.echo === true ? this.echoed(message) : {};
+    const { record } = this.sendFromPhone({ ...typedReply(reply), ...echo, from, to: message.from });
+    const { edit, revokeAfterMs } = reply;
+    const key = keyOf(record.message);
+    if (edit !== undefined) this.after(edit.afterMs, () => this.edit(key, edit.body));
+    if (revokeAfterMs !== undefined) this.after(revokeAfterMs, () => this.revoke(key));
   }
 
   /** In groups personas only listen. */
@@ -283,8 +267,6 @@ export class Conversation {
   }
 }
 
-function typedReply(reply: { type: string; body?: string; media?: PhoneMessage['media'] }) {
-  const type = (Object.keys(WIRE_TYPES) as PhoneMessageType[]).find((key) => WIRE_TYPES[key] === reply.type);
-  const { body, media } = reply;
-  return { type: type ?? ('text' as const), ...(body && { body }), ...(media && { media }) };
+function keyOf({ id, from, to }: WireMessage): WireKey {
+  return { id, from, to };
 }

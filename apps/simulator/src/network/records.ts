@@ -1,6 +1,15 @@
 import type { WireItem, WireMessage } from '../wire.js';
 
-export const PERSONAS = ['none', 'echo', 'late-reader', 'sends-picture', 'fails'] as const;
+export const PERSONAS = [
+  'none',
+  'echo',
+  'late-reader',
+  'sends-picture',
+  'fails',
+  'changes-its-mind',
+  'two-ids',
+  'unreadable',
+] as const;
 export type Persona = (typeof PERSONAS)[number];
 
 export interface Account {

@@ -1,5 +1,5 @@
 import { is2026 } from './boot.js';
-import { Msg, attributesOf, contentOf } from './msg.js';
+import { Msg, attributesOf, contentOf, keyFor } from './msg.js';
 import { MsgKey } from './msg-key.js';
 import type { PageFaults } from './page-faults.js';
 import type { StoredMessage } from './page-db.js';
@@ -16,9 +16,11 @@ export class InboundFaults {
 
   /** The message as it is stored at first. */
   disguise(stored: StoredMessage): StoredMessage {
-    const fault = this.faults.take('ciphertext');
-    if (fault === undefined) return stored;
-    if (fault.ms !== undefined) this.decryptAfterMs.set(stored.key, fault.ms);
+    const { decryptedAfterMs } = stored.message;
+    const fault = decryptedAfterMs === undefined ? this.faults.take('ciphertext') : undefined;
+    if (fault === undefined && decryptedAfterMs === undefined) return stored;
+    const afterMs = decryptedAfterMs ?? fault?.ms;
+    if (afterMs !== undefined) this.decryptAfterMs.set(stored.key, afterMs);
     return { ...stored, ciphertext: true };
   }
 
@@ -34,6 +36,17 @@ export class InboundFaults {
       const nameless = new Msg(attributesOf(stored, this.store.people, true));
       nameless.set({ id: {} }, { silent: true });
       this.store.msgs.trigger('add', nameless, this.store.msgs);
+    }
+  }
+
+  /** After a reload: what could be decrypted by now, or will be. */
+  resume(): void {
+    for (const stored of this.store.stored.values()) {
+      const { decryptedAfterMs, timestamp } = stored.message;
+      const msg = this.store.msgs.get(keyFor(stored, this.store.people));
+      if (stored.ciphertext !== true || decryptedAfterMs === undefined || msg === undefined) continue;
+      const waitMs = Math.max(0, timestamp * 1000 + decryptedAfterMs - Date.now());
+      setTimeout(() => void this.decrypt(stored, msg), waitMs);
     }
   }
 

@@ -27,6 +27,7 @@ export class PageSession {
   readonly outbound: Outbound;
   readonly faults: PageFaults;
   private readonly inbound: Inbound;
+  private readonly inboundFaults: InboundFaults;
   private login: StoredLogin | undefined;
   private fresh = false;
   private frames: Promise<void> = Promise.resolve();
@@ -40,12 +41,9 @@ export class PageSession {
     });
     this.faults = new PageFaults((id) => this.connection.request({ name: 'faultUsed', id }));
     this.store = new PageStore(this.db, findOrCreateChat);
+    this.inboundFaults = new InboundFaults(this.store, this.faults);
     this.outbound = new Outbound(this.store, (message) => this.send({ t: 'send', message }), this.faults);
-    this.inbound = new Inbound(
-      this.store,
-      (seq) => this.send({ t: 'confirm', seq }),
-      new InboundFaults(this.store, this.faults),
-    );
+    this.inbound = new Inbound(this.store, (seq) => this.send({ t: 'confirm', seq }), this.inboundFaults);
     onMissing((name) => {
       if (!this.send({ t: 'missing', name })) this.missing.push(name);
     });
@@ -59,7 +57,10 @@ export class PageSession {
       ...early.flatMap(({ kind, name }) => (kind === 'missingModule' && name !== undefined ? [name] : [])),
       ...this.faults.hiddenModules(),
     ]);
-    if (phone !== undefined) await this.store.load(phone);
+    if (phone !== undefined) {
+      await this.store.load(phone);
+      this.inboundFaults.resume();
+    }
     socket.logout = () => this.logout();
     socket.reconnect = () => this.connection.reconnect();
     socket.takeover = () => {

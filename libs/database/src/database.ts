@@ -20,6 +20,7 @@ import { connectionConfig, WORKER_ROLE, type DatabaseSettings } from './settings
  */
 export class Database {
   private readonly listener: DatabaseListener;
+  private repeats = 0;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -37,23 +38,23 @@ export class Database {
   /** A transaction that sees the rows of one tenant. */
   tenant<T>(tenantId: string, work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const opening = setTenant(tenantId);
-    return repeated(() => this.transaction(opening, work));
+    return this.repeated(() => this.transaction(opening, work));
   }
 
   /** A transaction that sees the rows of every tenant, in the tables that workers need. */
   worker<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return repeated(() => this.transaction(SET_WORKER, work));
+    return this.repeated(() => this.transaction(SET_WORKER, work));
   }
 
   /** As `tenant`, for hot statements: opened in one round trip, or none when the first statement follows at once. */
   tenantSql<T>(tenantId: string, work: (query: Query) => Promise<T>): Promise<T> {
     const opening = setTenant(tenantId);
-    return repeated(() => this.sqlTransaction(opening, work));
+    return this.repeated(() => this.sqlTransaction(opening, work));
   }
 
   /** As `worker`, for hot statements. */
   workerSql<T>(work: (query: Query) => Promise<T>): Promise<T> {
-    return repeated(() => this.sqlTransaction(SET_WORKER, work));
+    return this.repeated(() => this.sqlTransaction(SET_WORKER, work));
   }
 
   /**
@@ -79,9 +80,27 @@ export class Database {
     return { total: totalCount, idle: idleCount, waiting: waitingCount };
   }
 
+  /** Transactions that were repeated since the start. One that rises tells of locks that are taken in different orders. */
+  get repeatCount(): number {
+    return this.repeats;
+  }
+
   async close(): Promise<void> {
     await this.listener.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  /** Postgres says that it rolled back, so nothing of the transaction is there and it may simply run again. */
+  private async repeated<T>(transaction: () => Promise<T>): Promise<T> {
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await transaction();
+      } catch (error) {
+        if (repeats === MOST_REPEATS || !isRolledBack(error)) throw error;
+        this.repeats += 1;
+        await delay(backoff(repeats, REPEAT));
+      }
+    }
   }
 
   private async transaction<T>(opening: string, work: (tx: EntityManager) => Promise<T>): Promise<T> {
@@ -134,21 +153,9 @@ export class Database {
   }
 }
 
-/** Repetitions of a transaction that was rolled back because of others, and the waits before them. */
+/** Repetitions of one transaction that was rolled back because of others, and the waits before them. */
 const MOST_REPEATS = 5;
 const REPEAT = { baseMs: 20, maxMs: 500 };
-
-/** Postgres says that it rolled back, so nothing of the transaction is there and it may simply run again. */
-async function repeated<T>(transaction: () => Promise<T>): Promise<T> {
-  for (let repeats = 0; ; repeats += 1) {
-    try {
-      return await transaction();
-    } catch (error) {
-      if (repeats === MOST_REPEATS || !isRolledBack(error)) throw error;
-      await delay(backoff(repeats, REPEAT));
-    }
-  }
-}
 
 /** Options of the one data source; exported for the module that lets Nest open and close it. */
 export function dataSourceOptions(settings: DatabaseSettings) {

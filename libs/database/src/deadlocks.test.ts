@@ -11,7 +11,7 @@ beforeAll(async () => {
   own = await freshDatabase();
   const appUrl = new URL(own.url);
   appUrl.username = 'wagate_app';
-  appUrl.password = 'an app password';
+  appUrl.password = 'wagate_app_password_of_the_tests';
   await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
   database = await Database.open({ url: appUrl.href, poolSize: 8, lockTimeoutMs: 8_000 });
 });

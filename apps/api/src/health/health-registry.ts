@@ -31,7 +31,7 @@ const REMEMBER_MS = 1_000;
 @Injectable()
 export class HealthRegistry {
   private readonly checks: HealthCheck[] = [];
-  private isLeaving = false;
+  private leaving = false;
   private newest: { at: number; readiness: Promise<Readiness> } | undefined;
 
   constructor(@Inject(Clock) private readonly clock: Clock) {}
@@ -42,8 +42,13 @@ export class HealthRegistry {
 
   /** From now on the process is not ready: it is about to end. */
   leave(): void {
-    this.isLeaving = true;
+    this.leaving = true;
     this.newest = undefined;
+  }
+
+  /** The process is about to end; whoever holds a request back lets it go. */
+  get isLeaving(): boolean {
+    return this.leaving;
   }
 
   /** Runs all checks side by side; the answer is at most a second old. */
@@ -57,7 +62,7 @@ export class HealthRegistry {
   private async runAll(): Promise<Readiness> {
     const results = await Promise.all(this.checks.map((check) => this.runOne(check)));
     const down = results.filter(([, result]) => result.state === 'down');
-    const blocked = this.isLeaving || down.some(([, result]) => result.critical);
+    const blocked = this.leaving || down.some(([, result]) => result.critical);
     return {
       status: blocked ? 'not_ready' : down.length > 0 ? 'degraded' : 'ready',
       checks: Object.fromEntries(results),

@@ -1,13 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { MessageStatus } from '#contracts';
 import type { AuthContext } from '../auth/index.js';
+import { HealthRegistry } from '../health/index.js';
 import { MessageRepository } from './message-repository.js';
 import type { StoredMessage } from './stored-message.js';
 import { MessageWatch } from './message-watch.js';
 
 const LONGEST_WAIT_MS = 30_000;
-/** What another process changes is only seen by looking. */
-const LOOK_EVERY_MS = 300;
+/** What another process changes is only seen by looking, less often the longer it takes. */
+const FIRST_LOOK_MS = 300;
+const SLOWEST_LOOK_MS = 2_000;
+/** Waits of this process at a time, and of one tenant; beyond, an answer is given at once. */
+const MOST_WAITS = 1_000;
+const MOST_OF_TENANT = 100;
 /** The row is told of while its transaction may still be on its way. */
 const SETTLE_MS = 5;
 
@@ -27,23 +32,49 @@ export type WaitFor = 'sent' | 'delivered';
 /** Holds an answer until a message has come as far as its sender wants to know. */
 @Injectable()
 export class MessageWaiter {
+  private readonly ofTenant = new Map<string, number>();
+  private waits = 0;
+
   constructor(
     private readonly messages: MessageRepository,
     private readonly watch: MessageWatch,
+    private readonly health: HealthRegistry,
   ) {}
 
-  /** The message when it is that far, when it has ended otherwise, or as it is after 30 seconds. */
+  /**
+   * The message when it is that far, when it has ended otherwise, or as it is: after 30 seconds, when too many wait, or
+   * when this process is about to end.
+   */
   async wait(
     auth: AuthContext,
     id: string,
     target: WaitFor,
   ): Promise<{ message: StoredMessage; isDone: boolean }> {
-    const until = performance.now() + LONGEST_WAIT_MS;
-    for (;;) {
-      const change = this.nextChange(id);
-      const message = await this.messages.get(auth, id);
+    const { tenantId } = auth;
+    const others = this.ofTenant.get(tenantId) ?? 0;
+    const mayWait = this.waits < MOST_WAITS && others < MOST_OF_TENANT;
+    this.waits += 1;
+    this.ofTenant.set(tenantId, others + 1);
+    try {
+      return await this.look(auth, id, target, mayWait ? LONGEST_WAIT_MS : 0);
+    } finally {
+      this.waits -= 1;
+      const left = (this.ofTenant.get(tenantId) ?? 1) - 1;
+      if (left > 0) this.ofTenant.set(tenantId, left);
+      else this.ofTenant.delete(tenantId);
+    }
+  }
+
+  private async look(auth: AuthContext, id: string, target: WaitFor, longestMs: number) {
+    const until = performance.now() + longestMs;
+    for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, SLOWEST_LOOK_MS)) {
+      const change = this.nextChange(id, Math.min(pauseMs, Math.max(0, until - performance.now())));
+      const message = await this.messages.get(auth, id).catch((error: unknown) => {
+        change.cancel();
+        throw error;
+      });
       const isDone = (target === 'sent' ? SENT : DELIVERED).has(message.status) || ENDED.has(message.status);
-      if (isDone || performance.now() >= until) {
+      if (isDone || this.health.isLeaving || performance.now() >= until) {
         change.cancel();
         return { message, isDone };
       }
@@ -51,7 +82,7 @@ export class MessageWaiter {
     }
   }
 
-  private nextChange(id: string): { happened: Promise<void>; cancel: () => void } {
+  private nextChange(id: string, withinMs: number): { happened: Promise<void>; cancel: () => void } {
     let cancel = () => {};
     const happened = new Promise<void>((resolve) => {
       const end = () => {
@@ -59,7 +90,7 @@ export class MessageWaiter {
         stop();
         resolve();
       };
-      const timer = setTimeout(end, LOOK_EVERY_MS);
+      const timer = setTimeout(end, withinMs);
       const stop = this.watch.follow(id, () => setTimeout(end, SETTLE_MS));
       cancel = end;
     });

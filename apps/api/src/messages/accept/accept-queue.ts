@@ -1,8 +1,12 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, isAppError } from '#kernel';
 import { failpoint } from '#runtime';
-import { AcceptRepository, type RefusedDraft } from './accept-repository.js';
+import { LOGGER } from '../../http/index.js';
+import { AcceptRepository, type RefusedDraft, type WrittenBatch } from './accept-repository.js';
 import type { Acceptance, MessageDraft } from './message-draft.js';
+import { refusal } from './refusal.js';
 
 /** Transactions at a time: one is written while the other waits for the disk. */
 const LANES = 2;
@@ -11,9 +15,18 @@ const GATHER_MS = 1;
 const LARGEST_BATCH = 64;
 /** Beyond this many waiting the database is too slow for what comes in. */
 const MOST_WAITING = 5_000;
+/** Characters of what waits; it is held about three times, as text, as JSON and on its way. */
+const MOST_WAITING_SIZE = 32_000_000;
+/** What is not begun by then certainly was not written, and its caller need not wait any longer. */
+const LONGEST_WAIT_MS = 5_000;
+/** How long to ask what became of a commit whose answer was lost: the server may still be at it. */
+const ASK_FOR_MS = 10_000;
+const ASK_EVERY_MS = 200;
 
 interface Waiting {
   draft: MessageDraft;
+  size: number;
+  sinceMs: number;
   resolve: (acceptance: Acceptance) => void;
   reject: (error: unknown) => void;
 }
@@ -32,13 +45,16 @@ export abstract class QueueSignal {
 @Injectable()
 export class AcceptQueue implements BeforeApplicationShutdown {
   private waiting: Waiting[] = [];
+  private waitingSize = 0;
   private running = 0;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  private deadline: NodeJS.Timeout | undefined;
   private idle: (() => void) | undefined;
 
   constructor(
     private readonly repository: AcceptRepository,
     @Inject(QueueSignal) private readonly signal: QueueSignal,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
@@ -47,14 +63,12 @@ export class AcceptQueue implements BeforeApplicationShutdown {
    *   `outcome` is `unknown`)
    */
   accept(draft: MessageDraft): Promise<Acceptance> {
-    if (this.waiting.length >= MOST_WAITING) {
-      throw new AppError('service_unavailable', 'too many requests are waiting for the database; try again', {
-        outcome: 'not_sent',
-        retryAfterSeconds: 1,
-      });
-    }
+    const size = sizeOf(draft);
+    if (this.waiting.length >= MOST_WAITING || this.waitingSize + size > MOST_WAITING_SIZE) throw tooSlow();
     return new Promise((resolve, reject) => {
-      this.waiting.push({ draft, resolve, reject });
+      this.waiting.push({ draft, size, sinceMs: performance.now(), resolve, reject });
+      this.waitingSize += size;
+      this.deadline ??= setTimeout(() => this.rejectOverdue(), LONGEST_WAIT_MS);
       this.schedule();
     });
   }
@@ -78,8 +92,7 @@ export class AcceptQueue implements BeforeApplicationShutdown {
   private flush(): void {
     this.timer = undefined;
     if (this.running >= LANES || this.waiting.length === 0) return;
-    const batch = this.waiting.slice(0, LARGEST_BATCH);
-    this.waiting = this.waiting.slice(LARGEST_BATCH);
+    const batch = this.take(LARGEST_BATCH);
     this.running += 1;
     void this.write(batch).finally(() => {
       this.running -= 1;
@@ -88,14 +101,32 @@ export class AcceptQueue implements BeforeApplicationShutdown {
     });
   }
 
+  private take(count: number): Waiting[] {
+    const taken = this.waiting.slice(0, count);
+    this.waiting = this.waiting.slice(count);
+    for (const { size } of taken) this.waitingSize -= size;
+    return taken;
+  }
+
+  private rejectOverdue(): void {
+    const overdueSinceMs = performance.now() - LONGEST_WAIT_MS;
+    const first = this.waiting.findIndex(({ sinceMs }) => sinceMs > overdueSinceMs);
+    for (const { reject } of this.take(first < 0 ? this.waiting.length : first)) reject(tooSlow());
+    const [next] = this.waiting;
+    this.deadline = next && setTimeout(() => this.rejectOverdue(), next.sinceMs - overdueSinceMs);
+  }
+
   private async write(batch: Waiting[]): Promise<void> {
+    let written: WrittenBatch | undefined;
     try {
-      const refused = await this.repository.accept(drafts(batch), !this.signal.isLocal);
+      const refused = await this.repository.accept(drafts(batch), !this.signal.isLocal, (what) => {
+        written = what;
+      });
       await failpoint('api.accept.after-commit');
       settle(batch, refused);
       this.wake(batch);
     } catch (error) {
-      if (isAppError(error) && error.outcome === 'unknown') await this.settleByLooking(batch, error);
+      if (isAppError(error) && error.outcome === 'unknown') await this.settleByAsking(batch, error, written);
       else if (batch.length > 1 && !isAppError(error)) await this.writeOneByOne(batch);
       else for (const { reject } of batch) reject(error);
     }
@@ -106,22 +137,36 @@ export class AcceptQueue implements BeforeApplicationShutdown {
     for (const one of batch) await this.write([one]);
   }
 
-  /** The connection was lost during the commit: the rows say whether it happened. */
-  private async settleByLooking(batch: Waiting[], lost: AppError): Promise<void> {
-    try {
-      const stored = await this.repository.listStored(drafts(batch));
-      for (const { draft, resolve, reject } of batch) {
-        if (stored.has(draft.id)) resolve({ outcome: 'accepted' });
-        else
-          reject(
-            new AppError(lost.code, lost.message, { outcome: 'not_sent', retryAfterSeconds: 1, cause: lost }),
-          );
-      }
+  /** The connection was lost during the commit: the server says what became of it, once it is over. */
+  private async settleByAsking(batch: Waiting[], lost: AppError, written?: WrittenBatch): Promise<void> {
+    const fate = written && (await this.fateOf(written.xact));
+    if (fate === 'committed') {
+      settle(batch, written?.refused ?? []);
       this.wake(batch);
-    } catch {
-      // Still away: the first error tells the caller that it is not known.
-      for (const { reject } of batch) reject(lost);
+      return;
     }
+    const { code, message } = lost;
+    const error =
+      fate === 'aborted'
+        ? new AppError(code, message, { outcome: 'not_sent', retryAfterSeconds: 1, cause: lost })
+        : lost;
+    for (const { reject } of batch) reject(error);
+  }
+
+  /** Undefined when nobody can tell. */
+  private async fateOf(xact: string): Promise<'committed' | 'aborted' | undefined> {
+    const untilMs = performance.now() + ASK_FOR_MS;
+    do {
+      try {
+        const fate = await this.repository.fateOf(xact);
+        if (fate === null) return undefined;
+        if (fate !== 'in progress') return fate;
+      } catch (error) {
+        this.logger.error({ err: error }, 'what became of a commit could not be asked for');
+      }
+      await delay(ASK_EVERY_MS);
+    } while (performance.now() < untilMs);
+    return undefined;
   }
 
   private wake(batch: Waiting[]): void {
@@ -144,39 +189,14 @@ function settle(batch: Waiting[], refused: RefusedDraft[]): void {
   }
 }
 
-function refusal(outcome: RefusedDraft['outcome']): AppError {
-  switch (outcome) {
-    case 'key_reused':
-      return new AppError('idempotency_key_reused', 'this Idempotency-Key was used for a different request');
-    case 'in_progress':
-      return new AppError('idempotency_in_progress', 'a request with this Idempotency-Key is still running', {
-        retryAfterSeconds: 1,
-      });
-    case 'tenant_cap':
-    case 'session_cap':
-      return capReached(outcome === 'tenant_cap' ? 'tenant' : 'session');
-    case 'session_gone':
-      return new AppError('not_found', 'there is no such session');
-    case 'media_gone':
-      return new AppError('not_found', 'there is no such media');
-    default:
-      return new AppError(
-        'internal',
-        'something went wrong on our side; quote the request id when you report it',
-      );
-  }
+function sizeOf({ content, metadata, idempotency }: MessageDraft): number {
+  const told = idempotency?.answer.length ?? 0;
+  return told + JSON.stringify(content).length + (metadata === null ? 0 : JSON.stringify(metadata).length);
 }
 
-function capReached(whose: 'tenant' | 'session'): AppError {
-  const now = new Date();
-  const resetMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1);
-  return new AppError(
-    'daily_limit_reached',
-    `the ${whose}'s daily message limit is reached; it starts anew at 00:00 UTC`,
-    {
-      retryAfterSeconds: Math.ceil((resetMs - now.getTime()) / 1_000),
-      details: [{ path: `limit.${whose}`, message: 'messages per UTC day' }],
-      outcome: 'not_sent',
-    },
-  );
+function tooSlow(): AppError {
+  return new AppError('service_unavailable', 'too many requests are waiting for the database; try again', {
+    outcome: 'not_sent',
+    retryAfterSeconds: 1,
+  });
 }

@@ -7,7 +7,7 @@ import type { MessageDraft } from './message-draft.js';
 export interface RefusedDraft {
   id: string;
   outcome:
-    'replayed' | 'key_reused' | 'in_progress' | 'tenant_cap' | 'session_cap' | 'session_gone' | 'media_gone';
+    'replayed' | 'key_reused' | 'in_progress' | 'tenant_cap' | 'session_cap' | 'session_gone' | 'media_gone' | 'opted_out';
   /** The answer stored with the key, for `replayed`. */
   body: string | null;
 }
@@ -16,6 +16,15 @@ const ACCEPT = {
   name: 'messages_accept',
   text: 'SELECT id, outcome, body FROM wagate_accept_messages($1::jsonb, $2)',
 };
+
+const XACT = { name: 'xact_id', text: 'SELECT pg_current_xact_id()::text AS id' };
+
+/** What is known of a batch before its commit. */
+export interface WrittenBatch {
+  /** Id of the transaction. */
+  xact: string;
+  refused: RefusedDraft[];
+}
 
 /**
  * Writes drafts of any tenants in one transaction: message, idempotency key and daily count together. As a worker,
@@ -28,26 +37,34 @@ export class AcceptRepository {
   /**
    * Resolves with the drafts that were not accepted.
    * @param announce also to dispatchers of other processes
+   * @param note is told what will be true if the commit succeeds: its answer may be lost
    */
-  async accept(drafts: readonly MessageDraft[], announce: boolean): Promise<RefusedDraft[]> {
+  async accept(
+    drafts: readonly MessageDraft[],
+    announce: boolean,
+    note: (written: WrittenBatch) => void,
+  ): Promise<RefusedDraft[]> {
     const batch = JSON.stringify(drafts.map(toElement));
     return this.database.workerSql(async (query) => {
-      const refused = await query<RefusedDraft & object>(ACCEPT, [batch, announce]);
+      const [refused, [xact]] = await Promise.all([
+        query<RefusedDraft & object>(ACCEPT, [batch, announce]),
+        query<{ id: string }>(XACT),
+      ]);
+      note({ xact: xact?.id ?? '', refused });
       await failpoint('api.accept.before-commit');
       return refused;
     });
   }
 
-  /** Which of the drafts are stored: after a commit whose answer was lost. */
-  async listStored(drafts: readonly MessageDraft[]): Promise<Set<string>> {
-    const rows = await this.database.workerSql((query) =>
-      query<{ id: string }>(
-        `SELECT m.id FROM unnest($1::text[], $2::text[]) AS d (tenant_id, id)
-         JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.id`,
-        [drafts.map((draft) => draft.tenantId), drafts.map((draft) => draft.id)],
+  /** What became of a transaction, as the server says; null when that is too long ago. */
+  async fateOf(xact: string): Promise<'committed' | 'aborted' | 'in progress' | null> {
+    const [row] = await this.database.workerSql((query) =>
+      query<{ fate: 'committed' | 'aborted' | 'in progress' | null }>(
+        'SELECT pg_xact_status($1::xid8) AS fate',
+        [xact],
       ),
     );
-    return new Set(rows.map((row) => row.id));
+    return row?.fate ?? null;
   }
 }
 

@@ -28,6 +28,8 @@ export class InboxPump {
   private readonly wanted = { drain: false, sweep: false };
   /** The next sweep also reads what was told before: something may have been lost on the way. */
   private again = true;
+  /** Such a sweep is under way. */
+  private isCatchingUp = false;
   private working = false;
   private failures = 0;
   private readonly reporter: InboxReporter;
@@ -36,7 +38,10 @@ export class InboxPump {
   constructor(private readonly options: InboxPumpOptions) {
     this.reporter = new InboxReporter(options);
     this.sweeper = new InboxSweep(
-      { ...options, between: () => (this.wanted.drain ? this.drain() : Promise.resolve()) },
+      {
+        ...options,
+        between: () => (this.wanted.drain && !this.isCatchingUp ? this.drain() : Promise.resolve()),
+      },
       this.reporter,
     );
   }
@@ -95,7 +100,7 @@ export class InboxPump {
 
   private async work(): Promise<void> {
     while ((this.wanted.drain || this.wanted.sweep) && !this.reporter.isStopped) {
-      if (this.wanted.drain) await this.drain();
+      if (this.wanted.drain && !this.again) await this.drain();
       else await this.sweep();
     }
   }
@@ -112,12 +117,16 @@ export class InboxPump {
     }
   }
 
+  /**
+   * What the page signals goes first, except after an interruption: what came in meanwhile is older, and in a chat the
+   * older comes first.
+   */
   private async sweep(): Promise<void> {
     this.wanted.sweep = false;
-    await this.drain();
-    const { again } = this;
+    this.isCatchingUp = this.again;
     this.again = false;
-    const isComplete = await this.sweeper.run(again);
+    if (!this.isCatchingUp) await this.drain();
+    const isComplete = await this.sweeper.run(this.isCatchingUp).finally(() => (this.isCatchingUp = false));
     // What was told already was reported: only the rest is left.
     if (!isComplete) this.wanted.sweep = true;
     this.failures = 0;

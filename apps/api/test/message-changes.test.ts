@@ -137,7 +137,11 @@ describe('a revoke', () => {
     );
     expect(JSON.stringify(rows)).not.toMatch(/ecret/);
     const file = await tenant.client.get(`/media/${before?.media?.id ?? ''}/content`);
-    expect(file.status).not.toBe(200);
+    expect(file.status).toBe(404);
+    const removals = await messaging.api.database.workerSql((query) =>
+      query(`SELECT FROM media_removals WHERE tenant_id = $1`, [tenant.tenantId]),
+    );
+    expect(removals).toHaveLength(1);
     const types = (await told()).map(({ type }) => type);
     expect(types).toEqual(['message.received', 'message.edited', 'message.reaction', 'message.revoked']);
   });

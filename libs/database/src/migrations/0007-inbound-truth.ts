@@ -150,6 +150,22 @@ END $$;
 CREATE TRIGGER messages_kept BEFORE UPDATE OF chat_wa_id ON messages FOR EACH ROW
   WHEN (OLD.chat_wa_id LIKE '%@c.us' AND NEW.chat_wa_id LIKE '%@lid') EXECUTE FUNCTION wagate_keep_place();
 
+-- As before, and where nothing but the pair is known.
+CREATE OR REPLACE FUNCTION wagate_chat_forms(tenant text, session text, chat text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT chat
+  UNION SELECT i.lid FROM identities i WHERE i.tenant_id = tenant AND i.session_id = session
+    AND chat LIKE '%@c.us' AND i.phone = split_part(chat, '@', 1)
+  UNION SELECT i.phone || '@c.us' FROM identities i
+    WHERE i.tenant_id = tenant AND i.session_id = session AND i.lid = chat
+  UNION SELECT c.lid FROM chats c
+    WHERE c.tenant_id = tenant AND c.session_id = session AND c.wa_id = chat AND c.lid IS NOT NULL
+  UNION SELECT c.wa_id FROM chats c WHERE c.tenant_id = tenant AND c.session_id = session AND c.lid = chat
+  UNION SELECT c.lid FROM contacts c
+    WHERE c.tenant_id = tenant AND c.session_id = session AND c.wa_id = chat AND c.lid IS NOT NULL
+  UNION SELECT c.wa_id FROM contacts c WHERE c.tenant_id = tenant AND c.session_id = session AND c.lid = chat
+$$;
+
 -- Learns that each LID and the phone beside it are one person, and makes one of what stands under both: contact, chat,
 -- messages, reactions, gaps. Of two pairs with the same LID or phone the one learned later holds; what was merged
 -- before stays. One row for each chat and contact that changed by it, with the id of the one that it took in.

@@ -39,10 +39,14 @@ const KEEP_VERSIONS = {
     ON CONFLICT (tenant_id, message_id, at) DO NOTHING`,
 };
 
-/** What a revoked message said goes everywhere: its earlier texts, and the file that came with it. */
+/** What a revoked message said goes everywhere: its earlier texts, and the file that came with it, object and all. */
 const FORGET_VERSIONS = `DELETE FROM message_versions WHERE tenant_id = $1 AND message_id = ANY($2)`;
-const FORGET_MEDIA = `UPDATE media SET state = 'expired', error = 'revoked', next_attempt_at = NULL, claimed_until = NULL
-  WHERE tenant_id = $1 AND session_id = $2 AND id = ANY($3) AND source = 'inbound'`;
+const FORGET_MEDIA = `WITH gone AS (
+    DELETE FROM media WHERE tenant_id = $1 AND session_id = $2 AND id = ANY($3) AND source = 'inbound'
+    RETURNING object_key, size
+  )
+  INSERT INTO media_removals (tenant_id, object_key, bytes) SELECT $1, object_key, coalesce(size, 0) FROM gone
+  ON CONFLICT DO NOTHING`;
 
 /** Reads and writes what messages say. Needs a worker transaction that holds the session's row. */
 @Injectable()

@@ -91,6 +91,8 @@ function apiSpec(input: PlanInput): PartSpec {
       DATABASE_OWNER_URL: database.ownerUrl,
       KEY_PEPPER: secrets.keyPepper,
       ENCRYPTION_KEY: secrets.encryptionKey,
+      // A receiver under development listens on this machine.
+      ALLOW_PRIVATE_WEBHOOK_URLS: 'true',
       // Requests and sends may take this long each; the launcher waits for 40 seconds.
       SHUTDOWN_TIMEOUT_SECONDS: '10',
     },

@@ -30,6 +30,8 @@ const KIND_OF_PATH: [RegExp, string][] = [
   [/^\/api\/v1\/api-keys\/\{/, 'key'],
   [/^\/api\/v1\/tenants\/\{/, 'tenant'],
   [/^\/api\/v1\/nodes\/\{/, 'node'],
+  [/^\/api\/v1\/webhooks\/\{/, 'webhook'],
+  [/^\/api\/v1\/deliveries\/\{/, 'delivery'],
 ];
 const PREFIX = {
   session: 'ses',
@@ -40,6 +42,8 @@ const PREFIX = {
   key: 'key',
   tenant: 'tnt',
   node: 'nod',
+  webhook: 'whk',
+  delivery: 'dlv',
 };
 /** Bodies that pass validation, so that a request reaches the look-up. */
 const BODIES: Record<string, unknown> = {
@@ -47,6 +51,8 @@ const BODIES: Record<string, unknown> = {
   'POST /api/v1/sessions/{session}/pairing-code': { phone: '4915112345678' },
   'POST /api/v1/api-keys/{id}/rotate': {},
   'PATCH /api/v1/tenants/{id}': { name: 'stolen' },
+  'PATCH /api/v1/webhooks/{id}': { description: 'stolen' },
+  'POST /api/v1/webhooks/{id}/replay': { since: '2026-01-01T00:00:00Z' },
 };
 
 describe('tenant B and the objects of tenant A', () => {
@@ -59,12 +65,14 @@ describe('tenant B and the objects of tenant A', () => {
   const idsOfA: Record<string, string> = {};
 
   beforeAll(async () => {
-    stack = await startStack({ profile: '2026-09' });
+    stack = await startStack({ profile: '2026-09', apiEnv: { ALLOW_PRIVATE_WEBHOOK_URLS: 'true' } });
     a = (await stack.createTenant('A')).client;
     b = (await stack.createTenant('B')).client;
     document = (await fetch(`${stack.baseUrl}/openapi.json`).then((r) => r.json())) as OpenApi;
     await stack.simulated.post('/accounts', { phone: friend, name: 'Friend' });
     await stack.simulated.post('/accounts', { phone, name: 'Me' });
+    // Nobody listens there: every event becomes a delivery that is to be tried again.
+    const webhook = await a.post<{ id: string }>('/webhooks', { url: 'http://127.0.0.1:9/' });
     const session = await linkSession(stack, a, phone);
     await stack.simulated.post('/messages', { from: friend, to: phone, type: 'text', body: 'Private' });
     const message = await waitForInbound(a, session.id, (m) => m.text === 'Private', 'a message');
@@ -80,6 +88,8 @@ describe('tenant B and the objects of tenant A', () => {
       chat: await first('/chats'),
       contact: await first('/contacts'),
       key: await first('/api-keys'),
+      webhook: webhook.body.id,
+      delivery: await first(`/webhooks/${webhook.body.id}/deliveries`),
       tenant: (await a.get<{ tenantId: string }>('/limits')).body.tenantId ?? newId('tnt'),
       // The operator's, and no tenant's.
       node: 'node-1',

@@ -21,10 +21,13 @@ import { LimitsModule } from './limits/index.js';
 import { MediaModule } from './media/index.js';
 import { MessagesModule } from './messages/index.js';
 import { NodesModule } from './nodes/index.js';
+import { PacingModule } from './pacing/index.js';
 import { RequestShutdown } from './request-shutdown.js';
+import { RetentionModule } from './retention/index.js';
 import { SessionsModule } from './sessions/index.js';
 import { TenantsModule } from './tenants/index.js';
 import { UsageModule } from './usage/index.js';
+import { WebhooksModule } from './webhooks/index.js';
 
 /** The features of the API; a new one is one line here. */
 const FEATURES = [
@@ -42,8 +45,11 @@ const FEATURES = [
   ChatsModule,
   ContactsModule,
   MediaModule,
+  PacingModule,
   MessagesModule,
+  RetentionModule,
   EventFeedModule,
+  WebhooksModule,
 ];
 
 /** What every feature gets injected without asking for it: the config, the logger, the clock, the database. */

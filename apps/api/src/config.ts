@@ -105,6 +105,9 @@ export const apiConfigSchema = z.object({
     'How long such a pause lasts; 0: until somebody resumes the session',
   ),
 
+  WEBHOOK_LOG_RETENTION_DAYS: countField(1, 365, 7).describe(
+    'How long an ended delivery stays in the log of its webhook',
+  ),
   EVENT_RETENTION_DAYS: countField(1, 3_650, 30).describe('How long tenants can read an event'),
 
   MEDIA_MAX_IMAGE_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest image, in bytes'),

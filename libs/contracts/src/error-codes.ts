@@ -32,6 +32,8 @@ export const ERROR_STATUS = {
   invalid_recipient: 422,
   not_on_whatsapp: 422,
   idempotency_key_reused: 422,
+  webhook_limit_reached: 422,
+  webhook_url_forbidden: 422,
   media_url_forbidden: 422,
   media_url_unreachable: 422,
   media_type_mismatch: 422,

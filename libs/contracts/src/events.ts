@@ -33,6 +33,7 @@ export const EVENT_TYPES = [
   'poll.vote',
   'limit.reached',
   'webhook.disabled',
+  'webhook.test',
 ] as const;
 export const eventTypeSchema = z.enum(EVENT_TYPES);
 export type EventType = z.infer<typeof eventTypeSchema>;

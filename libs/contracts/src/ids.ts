@@ -39,6 +39,8 @@ export const messageIdSchema = idSchema('msg');
 export const mediaIdSchema = idSchema('med');
 export const chatIdSchema = idSchema('cht');
 export const contactIdSchema = idSchema('con');
+export const webhookIdSchema = idSchema('whk');
+export const deliveryIdSchema = idSchema('dlv');
 
 /** A session's tenant-unique name; never looks like an id. */
 export const sessionNameSchema = z

@@ -2,52 +2,39 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { Logger } from 'pino';
 import { Database } from '#database';
 import { LOGGER } from '../http/logger.js';
+import { PURGE_BATCH, TenantPurge } from '../tenant-purge.js';
 
-const EVERY_MS = 10 * 60_000;
-const BATCH = 1_000;
+const DELETE = {
+  name: 'idempotency_purge',
+  text: `DELETE FROM idempotency_keys WHERE tenant_id = $1 AND (operation, key) IN (
+      SELECT operation, key FROM idempotency_keys WHERE tenant_id = $1 AND expires_at <= now()
+      LIMIT ${String(PURGE_BATCH)} FOR UPDATE SKIP LOCKED) RETURNING 1 AS deleted`,
+};
 
-/** Deletes idempotency keys whose seven days are over. Every api process does; they do not disturb each other. */
+/** Deletes idempotency keys whose seven days are over. */
 @Injectable()
 export class IdempotencyPurge implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
+  private readonly keys: TenantPurge;
 
-  constructor(
-    private readonly database: Database,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  constructor(database: Database, @Inject(LOGGER) logger: Logger) {
+    this.keys = new TenantPurge({
+      database,
+      logger,
+      what: 'expired idempotency keys',
+      deleteBatch: (query, tenantId) => query(DELETE, [tenantId]),
+    });
+  }
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.purge().catch((error: unknown) => this.logger.warn({ err: error }, 'idempotency keys not purged'));
-    }, EVERY_MS);
-    this.timer.unref();
+    this.keys.start();
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    this.keys.stop();
   }
 
-  /** Deletes all that have expired, in short transactions; resolves with their number. */
-  async purge(): Promise<number> {
-    const tenants = await this.database.workerSql((query) =>
-      query<{ id: string }>('SELECT id FROM tenants ORDER BY id'),
-    );
-    let purged = 0;
-    for (const { id } of tenants) {
-      for (let last = BATCH; last === BATCH; purged += last) last = await this.purgeBatch(id);
-    }
-    return purged;
-  }
-
-  private async purgeBatch(tenantId: string): Promise<number> {
-    const rows = await this.database.tenantSql(tenantId, (query) =>
-      query(
-        `DELETE FROM idempotency_keys WHERE tenant_id = $1 AND (operation, key) IN (
-           SELECT operation, key FROM idempotency_keys WHERE tenant_id = $1 AND expires_at <= now() LIMIT ${BATCH}
-           FOR UPDATE SKIP LOCKED) RETURNING 1 AS purged`,
-        [tenantId],
-      ),
-    );
-    return rows.length;
+  /** Deletes all that have expired; resolves with their number. */
+  purge(): Promise<number> {
+    return this.keys.run();
   }
 }

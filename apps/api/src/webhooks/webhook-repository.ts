@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { EventType, KeyMode } from '#contracts';
 import { asQuery, type Query } from '#database';
 import type { PageRequest } from '../http/index.js';
-import { WEBHOOK_COLUMNS, type StoredWebhook } from './webhook.js';
+import { WEBHOOK_COLUMNS, WEBHOOKS_CHANNEL, type StoredWebhook } from './webhook.js';
 
 export interface NewWebhook {
   id: string;
@@ -114,11 +114,12 @@ export class WebhookRepository {
         isSwitchedOn || after.url !== before.url,
       ],
     );
+    await announce(tx, before);
   }
 
   async rotate(
     tx: EntityManager | Query,
-    { tenantId, id }: StoredWebhook,
+    webhook: StoredWebhook,
     secretSealed: Buffer,
     overlapSeconds: number,
   ): Promise<void> {
@@ -127,13 +128,21 @@ export class WebhookRepository {
          previous_secret_until = now() + make_interval(secs => $4), leased_by = NULL, leased_until = NULL,
          updated_at = now()
        WHERE tenant_id = $1 AND id = $2`,
-      [tenantId, id, secretSealed, overlapSeconds],
+      [webhook.tenantId, webhook.id, secretSealed, overlapSeconds],
     );
+    await announce(tx, webhook);
   }
 
-  async delete(tx: EntityManager | Query, { tenantId, id }: StoredWebhook): Promise<void> {
+  async delete(tx: EntityManager | Query, webhook: StoredWebhook): Promise<void> {
+    const { tenantId, id } = webhook;
     await asQuery(tx)('DELETE FROM webhooks WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+    await announce(tx, webhook);
   }
+}
+
+/** Whoever delivers to it stops at once. */
+async function announce(tx: EntityManager | Query, { id }: StoredWebhook): Promise<void> {
+  await asQuery(tx)('SELECT pg_notify($1, $2)', [WEBHOOKS_CHANNEL, id]);
 }
 
 function valuesOf({ tenantId, mode, sessionIds }: WebhookVisibility): unknown[] {

@@ -3,6 +3,9 @@ import type { SealedPlace } from '../secrets/index.js';
 
 export type DisabledReason = 'by_tenant' | 'gone' | 'failing';
 
+/** Channel on which a webhook (the payload) was changed or deleted. */
+export const WEBHOOKS_CHANNEL = 'wagate_webhooks';
+
 /** A webhook as it is stored; its secrets stay sealed. */
 export interface StoredWebhook {
   tenantId: string;

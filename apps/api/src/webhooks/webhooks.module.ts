@@ -4,6 +4,7 @@ import { SecretsModule } from '../secrets/index.js';
 import { SessionsModule } from '../sessions/index.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveryRepository } from './delivery/delivery-repository.js';
+import { DeliveryRetention } from './delivery/delivery-retention.js';
 import { WebhookDispatcher } from './delivery/webhook-dispatcher.js';
 import { DeliveryLogRepository } from './delivery-log-repository.js';
 import { DeliveryLogService } from './delivery-log.service.js';
@@ -23,6 +24,7 @@ import { WebhooksController } from './webhooks.controller.js';
     DeliveryLogService,
     DeliveryLogRepository,
     DeliveryRepository,
+    DeliveryRetention,
     WebhookDispatcher,
   ],
 })

@@ -7,7 +7,11 @@ describe('the schedule of attempts', () => {
   it('has at least ten, spread over at least 75 hours', () => {
     let totalMs = 0;
     let attempts = 1;
-    for (let waitMs = nextWaitMs(1, null, () => 0); waitMs !== undefined; waitMs = nextWaitMs(attempts, null, () => 0)) {
+    for (
+      let waitMs = nextWaitMs(1, null, () => 0);
+      waitMs !== undefined;
+      waitMs = nextWaitMs(attempts, null, () => 0)
+    ) {
       totalMs += waitMs;
       attempts += 1;
     }

@@ -10,7 +10,7 @@ import { Clock, withDeadline } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../../config.js';
 import { EVENTS_CHANNEL } from '../../events/index.js';
 import { LOGGER } from '../../http/index.js';
-import type { StoredWebhook } from '../webhook.js';
+import { WEBHOOKS_CHANNEL, type StoredWebhook } from '../webhook.js';
 import { WebhookSender } from '../webhook-sender.js';
 import { DeliveryRepository } from './delivery-repository.js';
 import { WebhookLane } from './webhook-lane.js';
@@ -29,7 +29,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
   private readonly wanted = new Set<string | null>();
-  private stopListening: (() => Promise<void>) | undefined;
+  private stopListening: (() => Promise<void>)[] = [];
   private stopped = false;
 
   constructor(
@@ -42,11 +42,10 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.stopListening = await this.database.listen(EVENTS_CHANNEL, (tenantId) => {
-      for (const { lane } of this.lanes.values())
-        if (tenantId === null || lane.tenantId === tenantId) lane.wake();
-      this.look(tenantId);
-    });
+    this.stopListening = [
+      await this.database.listen(EVENTS_CHANNEL, (tenantId) => this.wake(tenantId)),
+      await this.database.listen(WEBHOOKS_CHANNEL, (webhookId) => this.forget(webhookId)),
+    ];
     this.schedule(0);
   }
 
@@ -54,7 +53,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.stopListening?.();
+    for (const stop of this.stopListening) await stop();
     await this.looking;
     for (const { lane } of this.lanes.values()) lane.stop();
     const ended = Promise.all([...this.lanes.values()].map((entry) => entry.ended));
@@ -72,6 +71,21 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
       this.looking = undefined;
       if (this.wanted.size > 0) this.look(null);
     });
+  }
+
+  private wake(tenantId: string | null): void {
+    for (const { lane } of this.lanes.values())
+      if (tenantId === null || lane.tenantId === tenantId) lane.wake();
+    this.look(tenantId);
+  }
+
+  /** A webhook was changed, or (null) any may have been: it is taken anew, with its settings. */
+  private forget(webhookId: string | null): void {
+    for (const { lane } of this.lanes.values()) {
+      if (webhookId === null) lane.stop();
+      else if (lane.webhookId === webhookId) lane.abandon();
+    }
+    this.look(null);
   }
 
   private schedule(waitMs: number): void {

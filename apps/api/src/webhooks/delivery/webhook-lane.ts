@@ -78,6 +78,10 @@ export class WebhookLane {
     return this.webhook.tenantId;
   }
 
+  get webhookId(): string {
+    return this.webhook.id;
+  }
+
   /** There are new events. */
   wake(): void {
     this.mayHaveMore = true;
@@ -87,6 +91,12 @@ export class WebhookLane {
   /** Begins nothing more; `run` ends once what is under way has. */
   stop(): void {
     this.stopped = true;
+    this.signal?.();
+  }
+
+  /** The webhook was changed or is gone: nothing more is done by its old settings. */
+  abandon(): void {
+    this.lost = true;
     this.signal?.();
   }
 

@@ -9,6 +9,7 @@ import { AuditLog, CLI_ACTOR } from './audit/index.js';
 import { KeyHasher } from './auth/index.js';
 import { apiConfigSchema } from './config.js';
 import { IdempotencyService } from './idempotency/index.js';
+import { addRetentionCommands } from './retention/retention-commands.js';
 import { TenantRepository } from './tenants/tenant-repository.js';
 import { TenantService } from './tenants/tenant.service.js';
 
@@ -192,6 +193,7 @@ function buildProgram(): Command {
     .requiredOption(...tenantOption)
     .requiredOption('--id <id>', 'id of the key')
     .action(revokeKey);
+  addRetentionCommands(program, tenant, print);
   return program;
 }
 

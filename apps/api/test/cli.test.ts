@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { FreshDatabase } from '#embedded';
 import { freshDatabase } from '../../../test/support/index.js';
 
@@ -104,6 +104,8 @@ describe('the command line', { timeout: 240_000 }, () => {
       [['key', 'list', '--tenant', nobody], /no such tenant/],
       [['key', 'create', '--tenant', 'acme', '--name', 'x'], /no such tenant/],
       [['key', 'revoke', '--tenant', nobody, '--id', 'key_x'], /no such API key/],
+      [['tenant', 'retention', '--tenant', nobody, '--media-days', '1'], /no such tenant/],
+      [['tenant', 'retention', '--tenant', nobody, '--media-days', '-1'], /0 to 36500/],
     ];
     const before = await json<unknown[]>('tenant', 'list');
     for (const [args, says] of refused) {
@@ -114,6 +116,31 @@ describe('the command line', { timeout: 240_000 }, () => {
       expect(stdout).toBe('');
     }
     expect(await json<unknown[]>('tenant', 'list')).toEqual(before);
+  });
+
+  it('sets how long a tenant keeps what it has, and cleans up', async () => {
+    const { tenantId } = await json<{ tenantId: string }>('tenant', 'create', '--name', 'Keeper');
+    const retention = (...more: string[]) => json('tenant', 'retention', '--tenant', tenantId, ...more);
+    expect(await retention('--message-days', '90', '--media-days', '0')).toMatchObject({
+      messageDays: 90,
+      mediaDays: 0,
+    });
+    expect(await retention('--message-days', 'default')).toMatchObject({ messageDays: null, mediaDays: 0 });
+
+    const s3 = inject('s3');
+    const withStore = {
+      ...env,
+      S3_ENDPOINT: s3.endpoint,
+      S3_BUCKET: s3.bucket,
+      S3_ACCESS_KEY: s3.accessKey,
+      S3_SECRET_KEY: s3.secretKey,
+    };
+    const nothing = { messages: 0, media: 0, objects: 0, orphans: 0, uploads: 0, bytes: 0 };
+    const dry = await wagate(['media', 'clean', '--dry-run', '--json'], withStore);
+    expect(JSON.parse(dry.stdout)).toEqual({ ...nothing, dryRun: true });
+    const done = await wagate(['media', 'clean', '--json'], withStore);
+    expect(JSON.parse(done.stdout)).toEqual(nothing);
+    expect((await wagate(['media', 'clean'])).stderr).toContain('S3_ENDPOINT');
   });
 
   it('names every setting that is missing', async () => {

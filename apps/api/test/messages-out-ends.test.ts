@@ -151,9 +151,7 @@ describe('what was claimed when its session ended', () => {
 
 describe('a session of strict order', () => {
   it('keeps a chat waiting behind a message of unknown fate, and no other chat', async () => {
-    await messaging.api.database.workerSql((query) =>
-      query('UPDATE sessions SET strict_order = true WHERE id = $1', [session.id]),
-    );
+    await tenant.client.request('PATCH', `/sessions/${session.id}`, { strictOrder: true });
     messaging.node.scripts['message.send'] = (request) =>
       request.content.type === 'text' && request.content.text === 'lost'
         ? { outcome: 'unknown', reason: 'scripted' }
@@ -168,9 +166,7 @@ describe('a session of strict order', () => {
     const beside = await send({ to: '4915112345679' });
     await statusOf(tenant, beside, 'sent');
     expect((await tenant.client.get<MessageResource>(`/messages/${behind}`)).body.status).toBe('queued');
-    await messaging.api.database.workerSql((query) =>
-      query('UPDATE sessions SET strict_order = false WHERE id = $1', [session.id]),
-    );
+    await tenant.client.request('PATCH', `/sessions/${session.id}`, { strictOrder: false });
     await statusOf(tenant, behind, 'sent');
     expect(sends().map(({ messageId }) => messageId)).toEqual([lost, beside, behind]);
   });

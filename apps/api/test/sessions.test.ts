@@ -43,6 +43,7 @@ describe('creating a session', () => {
       dailyMessageLimit: 100,
       pacing: null,
       typing: false,
+      strictOrder: false,
       paused: null,
       createdAt: expect.any(String) as string,
       updatedAt: expect.any(String) as string,

@@ -10,6 +10,7 @@ export type StoredSession = SessionRow & {
 export const SESSION_COLUMNS = `tenant_id AS "tenantId", id, name, mode, desired, node_name AS "nodeName", epoch,
   state, reason, action, detail, since, proven_at AS "provenAt", phone, wa_id AS "waId", lid,
   profile_name AS "profileName", linked_at AS "linkedAt", daily_message_limit AS "dailyMessageLimit",
-  pacing, typing, paused_at AS "pausedAt", paused_until AS "pausedUntil", pause_reason AS "pauseReason",
+  pacing, typing, strict_order AS "strictOrder", paused_at AS "pausedAt", paused_until AS "pausedUntil",
+  pause_reason AS "pauseReason",
   reported_since AS "reportedSince", reported_at AS "reportedAt", created_at AS "createdAt", updated_at AS "updatedAt",
   (extract(epoch FROM now() - reported_at) * 1000)::float8 AS "reportedAgoMs"`;

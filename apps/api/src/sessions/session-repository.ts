@@ -14,6 +14,7 @@ export interface NewSession {
   /** null: the operator's default. */
   pacing?: Pacing | null | undefined;
   typing?: boolean | undefined;
+  strictOrder?: boolean | undefined;
 }
 
 export interface SessionChange {
@@ -23,6 +24,7 @@ export interface SessionChange {
   /** null: the operator's default. */
   pacing?: Pacing | null | undefined;
   typing?: boolean | undefined;
+  strictOrder?: boolean | undefined;
 }
 
 /** Which sessions a key may see; `ids` null: all. */
@@ -76,8 +78,8 @@ export class SessionRepository {
     const id = newId('ses');
     const name = session.name ?? `session-${id.slice(-8)}`;
     const rows = await query<StoredSession>(
-      `INSERT INTO sessions (tenant_id, id, name, mode, action, daily_message_limit, pacing, typing)
-       VALUES ($1, $2, $3, $4, 'start', $5, $6, $7) RETURNING ${SESSION_COLUMNS}`,
+      `INSERT INTO sessions (tenant_id, id, name, mode, action, daily_message_limit, pacing, typing, strict_order)
+       VALUES ($1, $2, $3, $4, 'start', $5, $6, $7, $8) RETURNING ${SESSION_COLUMNS}`,
       [
         tenantId,
         id,
@@ -86,6 +88,7 @@ export class SessionRepository {
         session.dailyMessageLimit ?? null,
         storedPacing(session.pacing),
         session.typing ?? false,
+        session.strictOrder ?? false,
       ],
     ).catch(nameTaken);
     return only(rows);
@@ -98,7 +101,8 @@ export class SessionRepository {
         const rows = await query<StoredSession>(
           `UPDATE sessions SET name = coalesce($3, name), updated_at = now(),
              daily_message_limit = CASE WHEN $5 THEN $4 ELSE daily_message_limit END,
-             pacing = CASE WHEN $7 THEN $6 ELSE pacing END, typing = coalesce($8, typing)
+             pacing = CASE WHEN $7 THEN $6 ELSE pacing END, typing = coalesce($8, typing),
+             strict_order = coalesce($9, strict_order)
            WHERE tenant_id = $1 AND id = $2 AND desired <> 'deleted' RETURNING ${SESSION_COLUMNS}`,
           [
             tenantId,
@@ -109,10 +113,12 @@ export class SessionRepository {
             storedPacing(change.pacing),
             change.pacing !== undefined,
             change.typing ?? null,
+            change.strictOrder ?? null,
           ],
         );
         // What waits by the policy of before may leave earlier now.
-        if (change.pacing !== undefined) await query('SELECT pg_notify($1, $2)', [QUEUE_CHANNEL, id]);
+        if (change.pacing !== undefined || change.strictOrder === false)
+          await query('SELECT pg_notify($1, $2)', [QUEUE_CHANNEL, id]);
         return only(rows);
       })
       .catch(nameTaken);

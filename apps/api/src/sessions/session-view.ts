@@ -40,6 +40,9 @@ export const sessionSchema = z
     dailyMessageLimit: z.int().nullable().describe('Messages per UTC day; null: the default of the tenant'),
     pacing: pacingSchema.nullable().describe('Its own pacing policy; null: the default of the operator'),
     typing: z.boolean().describe('Shows "typing" for a moment before each message'),
+    strictOrder: z
+      .boolean()
+      .describe('A chat waits behind a message of unknown fate until that is known, not for a minute only'),
     paused: z
       .object({
         since: z.iso.datetime(),
@@ -72,6 +75,7 @@ export function viewOf(session: StoredSession): SessionView {
     dailyMessageLimit: session.dailyMessageLimit,
     pacing: session.pacing && pacingSchema.parse(session.pacing),
     typing: session.typing,
+    strictOrder: session.strictOrder,
     paused: pausedOf(session),
     createdAt: session.createdAt.toISOString(),
     updatedAt: session.updatedAt.toISOString(),
@@ -127,6 +131,7 @@ export const SESSION_EXAMPLE: SessionView = {
   dailyMessageLimit: null,
   pacing: null,
   typing: false,
+  strictOrder: false,
   paused: null,
   createdAt: '2026-01-01T08:59:31.000Z',
   updatedAt: '2026-01-01T09:00:04.000Z',

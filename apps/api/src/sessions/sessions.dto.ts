@@ -22,6 +22,9 @@ const limitSchema = z
 const pacingField = pacingSchema
   .nullable()
   .describe('How fast it hands messages over; `{}`: as fast as it can; null: the default of the operator');
+const strictOrderField = z
+  .boolean()
+  .describe('A chat waits behind a message of unknown fate until that is known, not for a minute only');
 const typingField = z.boolean().describe('Shows "typing" for a moment before each message');
 
 export class SessionDto extends createZodDto(sessionSchema) {}
@@ -38,6 +41,7 @@ export class CreateSessionDto extends createZodDto(
       dailyMessageLimit: limitSchema.optional(),
       pacing: pacingField.optional(),
       typing: typingField.optional(),
+      strictOrder: strictOrderField.optional(),
     })
     .prefault({})
     .meta({ id: 'CreateSession', example: { name: 'support' } }),
@@ -50,6 +54,7 @@ export class ChangeSessionDto extends createZodDto(
       dailyMessageLimit: limitSchema.optional(),
       pacing: pacingField.optional(),
       typing: typingField.optional(),
+      strictOrder: strictOrderField.optional(),
     })
     .refine((change) => Object.keys(change).length > 0, 'must change something')
     .meta({ id: 'ChangeSession', example: { dailyMessageLimit: 500 } }),

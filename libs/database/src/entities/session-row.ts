@@ -76,6 +76,10 @@ export class SessionRow {
   @Column('boolean')
   typing!: boolean;
 
+  /** A chat waits behind a message of unknown fate for as long as that is unknown. */
+  @Column('boolean', { name: 'strict_order' })
+  strictOrder!: boolean;
+
   /** Set while its queue is paused. */
   @Column('timestamptz', { name: 'paused_at', nullable: true })
   pausedAt!: Date | null;

@@ -16,6 +16,8 @@ export class FakeApi {
   readonly events: NodeEvent[] = [];
   assigned: HeartbeatAnswer['sessions'] = [];
   staleSessions: string[] = [];
+  /** Batches with such an event are answered 422. */
+  refuses: (event: NodeEvent) => boolean = () => false;
   heartbeats = 0;
   unsigned = 0;
   /** While false, every request is answered 503. */
@@ -60,7 +62,9 @@ export class FakeApi {
     if (!this.isUp) return [503, {}];
     const content: unknown = JSON.parse(body.toString());
     if (path === '/internal/events') {
-      this.events.push(...eventBatchSchema.parse(content).events);
+      const { events } = eventBatchSchema.parse(content);
+      if (events.some((event) => this.refuses(event))) return [422, {}];
+      this.events.push(...events);
       return [200, { staleSessions: this.staleSessions }];
     }
     heartbeatSchema.parse(content);

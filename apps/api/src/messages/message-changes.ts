@@ -3,6 +3,7 @@ import type { MessageStatus } from '#contracts';
 import type { Query } from '#database';
 import { EventLog } from '../events/index.js';
 import { statusEvents } from './message-events.js';
+import { StopSignals, type StopSignal } from '../pacing/index.js';
 import type { MessageProgress } from './message-progress.js';
 
 /** What of a message can change after it was written. */
@@ -83,13 +84,17 @@ export interface MessageChange {
 /** Writes changes of messages, of any tenants, in bulk. Needs a worker transaction that has locked their rows. */
 @Injectable()
 export class MessageChanges {
-  constructor(private readonly events: EventLog) {}
+  constructor(
+    private readonly events: EventLog,
+    private readonly signals: StopSignals,
+  ) {}
 
   /** Saves the changes, counts what was sent, delivered and failed by them, and tells the tenants. */
   async save(query: Query, changes: readonly MessageChange[]): Promise<void> {
     if (changes.length === 0) return;
     await query(SAVE, [JSON.stringify(changes.map(({ after }) => after))]);
     await this.count(query, changes.map(tallyOf));
+    await this.signals.note(query, changes.flatMap(signalOf));
     const moved = changes.filter(({ before, after }) => before.status !== after.status);
     await this.tell(
       query,
@@ -112,6 +117,17 @@ export class MessageChanges {
 
 const SENT: ReadonlySet<MessageStatus> = new Set(['sent', 'delivered', 'read', 'played']);
 const DELIVERED: ReadonlySet<MessageStatus> = new Set(['delivered', 'read', 'played']);
+
+/** What of a change tells that WhatsApp may want the session to stop. */
+function signalOf({ before, after }: MessageChange): StopSignal[] {
+  if (before.status === after.status) return [];
+  const { tenantId, sessionId, status, errorCode } = after;
+  // With a key it was handed over; without an ack, or with WhatsApp's refusal, nothing came back.
+  const isUnacknowledged = after.waKey !== null && (status === 'unknown' || after.ack === -1);
+  if (isUnacknowledged) return [{ tenantId, sessionId, kind: 'unacknowledged' }];
+  const isUnregistered = status === 'failed' && errorCode === 'not_on_whatsapp';
+  return isUnregistered ? [{ tenantId, sessionId, kind: 'not_on_whatsapp' }] : [];
+}
 
 function tallyOf({ before, after }: MessageChange): Tally {
   const entered = (set: ReadonlySet<MessageStatus>) =>

@@ -4,6 +4,7 @@ import { isAppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { CheckPacer } from '../contacts/index.js';
 import { NodeClient, type StoredSession } from '../nodes/index.js';
+import { EtaService } from '../pacing/index.js';
 import { addressOf } from '../sessions/index.js';
 import { MessageRepository } from './message-repository.js';
 import { MessageSender } from './message-sender.js';
@@ -33,6 +34,7 @@ export class MessagePreview {
     private readonly database: Database,
     private readonly nodes: NodeClient,
     private readonly pacer: CheckPacer,
+    private readonly etas: EtaService,
   ) {}
 
   /** @throws what `MessageSender.send` throws before it accepts; files are not fetched */
@@ -42,6 +44,7 @@ export class MessagePreview {
     const [quota] = await this.database.tenantSql(auth.tenantId, (query) =>
       query<DryRun['quota']>(QUOTA, [auth.tenantId, session.id]),
     );
+    const eta = await this.etas.ofNewcomer(session, { chatId: recipient.chatId, priority: request.priority });
     return {
       dryRun: true,
       session: { id: session.id, name: session.name, state: session.state },
@@ -49,6 +52,7 @@ export class MessagePreview {
       onWhatsApp: await this.isOnWhatsApp(session, recipient),
       quota: quota ?? { tenantRemaining: null, sessionRemaining: null },
       queued: await this.messages.queuedCount(auth.tenantId, session.id),
+      eta: eta?.toISOString() ?? null,
     };
   }
 

@@ -78,6 +78,10 @@ export const messageSchema = z
     occurredAt: z.iso
       .datetime()
       .describe("WhatsApp's time of the message; the time of the request while it waits"),
+    eta: z.iso
+      .datetime()
+      .nullable()
+      .describe('While it is `queued` in a session with pacing: when it leaves, as far as can be said'),
     expiresAt: z.iso.datetime().nullable().describe('It is not sent after this'),
     sentAt: z.iso.datetime().nullable(),
     deliveredAt: z.iso.datetime().nullable(),
@@ -101,6 +105,7 @@ const ERROR_TEXT: Record<string, string> = {
   not_on_whatsapp: 'The recipient is not on WhatsApp.',
   session_deleted: 'The session was deleted before the message left.',
   session_logged_out: 'The session was logged out before the message left.',
+  recipient_opted_out: 'The recipient asked not to be written to.',
   media_unavailable: 'The file could not be read from the store.',
   quoted_not_found: 'The quoted message is not in the chat.',
   rejected: 'WhatsApp refused the message.',
@@ -138,6 +143,7 @@ export function toMessageResource(message: StoredMessage): MessageResource {
     attempts: message.attempts,
     createdAt: message.createdAt.toISOString(),
     occurredAt: message.occurredAt.toISOString(),
+    eta: isoOf(message.eta ?? null),
     expiresAt: isoOf(message.expiresAt),
     sentAt: isoOf(message.sentAt),
     deliveredAt: isoOf(message.deliveredAt),

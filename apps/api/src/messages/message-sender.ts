@@ -7,6 +7,7 @@ import { IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.j
 import { IdentityRepository } from '../identities/index.js';
 import type { MediaRecord } from '../media/index.js';
 import type { StoredSession } from '../nodes/index.js';
+import { EtaService } from '../pacing/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import { AcceptQueue } from './accept/accept-queue.js';
 import type { MessageDraft } from './accept/message-draft.js';
@@ -17,6 +18,7 @@ import { toMessageResource, type MessageResource } from './message-resource.js';
 import { parseRecipient, type Recipient } from './recipient.js';
 import type { SendMessageRequest } from './send-request.js';
 import { StoredAnswers } from './stored-answers.js';
+import type { StoredMessage } from './stored-message.js';
 
 const LONGEST_WAIT_DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -39,6 +41,7 @@ export class MessageSender {
     private readonly media: MessageMedia,
     private readonly answers: StoredAnswers,
     private readonly queue: AcceptQueue,
+    private readonly etas: EtaService,
     private readonly identities: IdentityRepository,
     @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'MESSAGE_TTL_SECONDS'>,
   ) {}
@@ -141,7 +144,9 @@ export class MessageSender {
     idempotency?: IdempotentRequest,
   ): Promise<IdempotentAnswer<MessageResource>> {
     const draft = draftOf(auth.tenantId, request, checked, media);
-    const resource = resourceOf(draft, checked, media);
+    const { session } = checked;
+    const eta = this.etas.isPaced(session) ? await this.etas.ofNewcomer(session, draft) : null;
+    const resource = resourceOf(draft, checked, media, eta);
     if (idempotency) draft.idempotency = { ...idempotency, answer: JSON.stringify(resource) };
     const acceptance = await this.queue.accept(draft);
     if (acceptance.outcome === 'accepted') return new IdempotentAnswer(202, resource);
@@ -167,6 +172,7 @@ function draftOf(
     clientRef: request.clientRef ?? null,
     metadata: request.metadata ?? null,
     linkPreview: request.linkPreview,
+    typing: request.typing ?? null,
     priority: request.priority,
     createdAt: new Date(),
     expiresAt,
@@ -193,9 +199,10 @@ function resourceOf(
   draft: MessageDraft,
   { session, recipient }: CheckedMessage,
   media: MediaRecord | null,
+  eta: Date | null,
 ): MessageResource {
   const own = { id: session.waId, phone: session.phone, lid: session.lid, name: session.profileName };
-  return toMessageResource({
+  const message: StoredMessage = {
     id: draft.id,
     tenantId: draft.tenantId,
     sessionId: draft.sessionId,
@@ -229,5 +236,7 @@ function resourceOf(
     versions: null,
     revokedAt: null,
     reactions: null,
-  });
+    eta,
+  };
+  return toMessageResource(message);
 }

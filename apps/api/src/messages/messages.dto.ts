@@ -47,7 +47,11 @@ const dryRunSchema = z
       .nullable()
       .describe('null: not a phone number, or WhatsApp could not be asked now'),
     quota: z.object({ tenantRemaining: z.int().nullable(), sessionRemaining: z.int().nullable() }),
-    queued: z.int().describe('Messages of the session that would leave before it'),
+    queued: z.int().describe('Messages of the session that wait to be sent'),
+    eta: z.iso
+      .datetime()
+      .nullable()
+      .describe('When it would leave by the pacing of the session; null: there is none, or nobody can tell'),
   })
   .meta({ id: 'DryRun' });
 export type DryRun = z.infer<typeof dryRunSchema>;
@@ -76,6 +80,7 @@ export const MESSAGE_EXAMPLE: MessageResource = {
   attempts: 0,
   createdAt: '2026-01-01T09:40:00.000Z',
   occurredAt: '2026-01-01T09:40:00.000Z',
+  eta: null,
   expiresAt: '2026-01-02T09:40:00.000Z',
   sentAt: null,
   deliveredAt: null,

@@ -4,6 +4,7 @@ import { ContactsModule } from '../contacts/index.js';
 import { IdentitiesModule } from '../identities/index.js';
 import { MediaModule } from '../media/index.js';
 import { NodesModule } from '../nodes/index.js';
+import { PacingModule } from '../pacing/index.js';
 import { SessionsModule } from '../sessions/index.js';
 import { AcceptQueue, QueueSignal } from './accept/accept-queue.js';
 import { AcceptRepository } from './accept/accept-repository.js';
@@ -20,6 +21,7 @@ import { ResultWriter } from './dispatcher/result-writer.js';
 import { SweepRepository } from './dispatcher/sweep-repository.js';
 import { ChatMessagesController } from './chat-messages.controller.js';
 import { MessageChanges } from './message-changes.js';
+import { MessageEtas } from './message-etas.js';
 import { MessageMedia } from './message-media.js';
 import { MessagePreview } from './message-preview.js';
 import { MessageQueue } from './message-queue.js';
@@ -66,7 +68,15 @@ const RECORD = [
 
 /** Messages: accepted, sent, received, read. */
 @Module({
-  imports: [ChatsModule, ContactsModule, IdentitiesModule, MediaModule, NodesModule, SessionsModule],
+  imports: [
+    ChatsModule,
+    ContactsModule,
+    IdentitiesModule,
+    MediaModule,
+    NodesModule,
+    PacingModule,
+    SessionsModule,
+  ],
   controllers: [ChatMessagesController, MessagesController],
   providers: [
     ...ACCEPT,
@@ -74,6 +84,7 @@ const RECORD = [
     ...RECORD,
     { provide: QueueSignal, useExisting: Dispatcher },
     MessageChanges,
+    MessageEtas,
     MessageMedia,
     MessagePreview,
     MessageQueue,

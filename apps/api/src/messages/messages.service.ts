@@ -15,6 +15,7 @@ import {
   type MediaRecord,
 } from '../media/index.js';
 import { SessionLookup } from '../sessions/index.js';
+import { MessageEtas } from './message-etas.js';
 import { kindOfType } from './message-media.js';
 import { MessagePreview } from './message-preview.js';
 import { MessageRepository } from './message-repository.js';
@@ -32,6 +33,7 @@ import {
   type SendQuery,
   type SendTextRequest,
 } from './send-request.js';
+import type { StoredMessage } from './stored-message.js';
 
 const MESSAGE_ID = /^msg_[0-9a-z]{26}$/;
 type AcceptAnswer = IdempotentAnswer<MessageResource>;
@@ -45,6 +47,7 @@ export class MessagesService {
     private readonly preview: MessagePreview,
     private readonly waiter: MessageWaiter,
     private readonly messages: MessageRepository,
+    private readonly etas: MessageEtas,
     private readonly sessions: SessionLookup,
     private readonly chats: ChatLookup,
     private readonly people: PersonReference,
@@ -71,7 +74,7 @@ export class MessagesService {
     const { id } = answer.body;
     try {
       const { message, isDone } = await this.waiter.wait(auth, id, target);
-      return new IdempotentAnswer(isDone ? 200 : 202, toMessageResource(message), answer.replayed);
+      return new IdempotentAnswer(isDone ? 200 : 202, await this.resourceOf(message), answer.replayed);
     } catch (error) {
       this.logger.warn({ err: error, messageId: id }, 'an accepted message could not be waited for');
       return answer;
@@ -99,7 +102,7 @@ export class MessagesService {
   }
 
   async get(auth: AuthContext, id: string): Promise<MessageResource> {
-    return toMessageResource(await this.messages.get(auth, id));
+    return this.resourceOf(await this.messages.get(auth, id));
   }
 
   async list(auth: AuthContext, query: MessageListQuery): Promise<Page<MessageResource>> {
@@ -120,7 +123,8 @@ export class MessagesService {
       to: query.to,
     };
     const rows = await this.messages.list(auth, filter, limit, after?.[0]);
-    return toPage('messages', query, rows, (row) => [row.id], toMessageResource);
+    const shown = await this.etas.fill(rows);
+    return toPage('messages', query, shown, (row) => [row.id], toMessageResource);
   }
 
   async cancel(auth: AuthContext, id: string): Promise<MessageResource> {
@@ -194,6 +198,11 @@ export class MessagesService {
   ): Promise<Page<MessageResource>> {
     const chat = await this.chats.get(auth, reference, session);
     return this.list(auth, { ...page, session: chat.sessionId, chat: chat.id });
+  }
+
+  private async resourceOf(message: StoredMessage): Promise<MessageResource> {
+    const [filled = message] = await this.etas.fill([message]);
+    return toMessageResource(filled);
   }
 
   private async chatOf(

@@ -55,11 +55,22 @@ const optionsShape = {
   to: recipient,
   quoted: messageIdSchema.optional().describe('The message this one answers, of the same chat'),
   linkPreview: z.boolean().default(false).describe('Lets WhatsApp Web fetch the first link of the text'),
+  typing: z
+    .boolean()
+    .optional()
+    .describe(
+      'The chat shows "typing" for a moment before it, 8 seconds at most; as the session says unless told',
+    ),
   expiresAt: z.iso
     .datetime({ offset: true })
     .optional()
     .describe('Not sent after this; 24 hours from now unless told, at most 30 days'),
-  priority: z.int().min(0).max(9).default(0).describe('Higher ones leave first'),
+  priority: z
+    .int()
+    .min(0)
+    .max(9)
+    .default(0)
+    .describe('Higher ones leave first; they overtake, and keep to the pacing all the same'),
   clientRef: plainText(255).min(1).optional().describe('Your own reference; shown, not interpreted'),
   metadata: metadataSchema.optional(),
 };

@@ -1,4 +1,4 @@
-import type { ChatKind, MessageContent, MessageStatus } from '#contracts';
+import type { ChatKind, MessageContent, MessageStatus, SessionMode } from '#contracts';
 import type { StoredMedia } from '../media/index.js';
 
 interface Person {
@@ -40,6 +40,10 @@ export interface StoredMessage {
   sentAt: Date | null;
   deliveredAt: Date | null;
   readAt: Date | null;
+  /** While it is queued: what of its session decides when it leaves. */
+  pace?: StoredPace | null;
+  /** When it leaves, once that was looked for; null: nobody can tell, or nothing holds it. */
+  eta?: Date | null;
   /** WhatsApp's time of the edit that the content is of. */
   editedAt: Date | null;
   /** Deleted for everyone. */
@@ -48,6 +52,14 @@ export interface StoredMessage {
   versions: { at: string; content: MessageContent }[] | null;
   /** Those that stand, the oldest first; null: none. */
   reactions: StoredReaction[] | null;
+}
+
+export interface StoredPace {
+  mode: SessionMode;
+  pacing: object | null;
+  linkedAt: string | null;
+  pausedAt: string | null;
+  pausedUntil: string | null;
 }
 
 export interface StoredReaction {
@@ -62,6 +74,9 @@ export interface StoredReaction {
 /** Messages from before it was known do not have it. */
 const AUTHOR_LID = `coalesce(m.author_lid, (SELECT i.lid FROM identities i
       WHERE i.tenant_id = m.tenant_id AND i.session_id = m.session_id AND i.phone = m.author_phone))`;
+
+const PACE = `CASE WHEN m.status = 'queued' THEN jsonb_build_object('mode', s.mode, 'pacing', s.pacing,
+      'linkedAt', s.linked_at, 'pausedAt', s.paused_at, 'pausedUntil', s.paused_until) END`;
 
 const VERSIONS = `CASE WHEN m.edited_at IS NOT NULL THEN (
       SELECT jsonb_agg(jsonb_build_object('at', v.at, 'content', v.content) ORDER BY v.at) FROM message_versions v
@@ -88,7 +103,7 @@ export const MESSAGE_SELECT = `SELECT m.id, m.tenant_id AS "tenantId", m.session
     m.client_ref AS "clientRef", m.metadata, m.attempts, m.priority, m.created_at AS "createdAt",
     m.occurred_at AS "occurredAt", m.expires_at AS "expiresAt", m.sent_at AS "sentAt",
     m.delivered_at AS "deliveredAt", m.read_at AS "readAt",
-    m.edited_at AS "editedAt", m.revoked_at AS "revokedAt", ${VERSIONS} AS versions, ${REACTIONS} AS reactions
+    ${PACE} AS pace, m.edited_at AS "editedAt", m.revoked_at AS "revokedAt", ${VERSIONS} AS versions, ${REACTIONS} AS reactions
   FROM messages m
   JOIN sessions s ON s.tenant_id = m.tenant_id AND s.id = m.session_id
   LEFT JOIN chats c ON c.tenant_id = m.tenant_id AND c.session_id = m.session_id AND c.wa_id = m.chat_wa_id

@@ -7,7 +7,14 @@ import type { MessageDraft } from './message-draft.js';
 export interface RefusedDraft {
   id: string;
   outcome:
-    'replayed' | 'key_reused' | 'in_progress' | 'tenant_cap' | 'session_cap' | 'session_gone' | 'media_gone' | 'opted_out';
+    | 'replayed'
+    | 'key_reused'
+    | 'in_progress'
+    | 'tenant_cap'
+    | 'session_cap'
+    | 'session_gone'
+    | 'media_gone'
+    | 'opted_out';
   /** The answer stored with the key, for `replayed`. */
   body: string | null;
 }
@@ -84,6 +91,7 @@ function toElement(draft: MessageDraft): object {
     clientRef: draft.clientRef,
     metadata: draft.metadata,
     linkPreview: draft.linkPreview,
+    typing: draft.typing,
     priority: draft.priority,
     createdAt: draft.createdAt,
     expiresAt: draft.expiresAt,

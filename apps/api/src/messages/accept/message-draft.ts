@@ -14,6 +14,8 @@ export interface MessageDraft {
   clientRef: string | null;
   metadata: Record<string, unknown> | null;
   linkPreview: boolean;
+  /** null: as its session says. */
+  typing: boolean | null;
   priority: number;
   createdAt: Date;
   expiresAt: Date;

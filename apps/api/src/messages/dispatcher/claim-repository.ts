@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
-import { Database } from '#database';
+import { Inject, Injectable } from '@nestjs/common';
+import { Database, type Query } from '#database';
 import { failpoint } from '#runtime';
 import { ApiProcess } from '../../api-process.js';
+import { API_CONFIG, type ApiConfig } from '../../config.js';
+import { defaultPacing } from '../../pacing/index.js';
 import { QUEUE_CHANNEL } from '../../sessions/index.js';
+import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
 import type { AttemptKey } from './attempt-repository.js';
+import { fail } from './attempt-results.js';
 import type { ClaimedMessage, ClaimedSession } from './claimed-message.js';
 
 /** Messages that one claim takes at most. */
@@ -12,20 +16,37 @@ export const CLAIM_SIZE = 16;
 /** How long a message of unknown fate holds back those behind it in its chat. */
 const UNKNOWN_BLOCK_SECONDS = 60;
 
-/** `locked`: somebody claims at this moment; `busy`: another process has messages of the session under way. */
+/**
+ * `locked`: somebody claims at this moment; `busy`: another process has messages of the session under way; `paced`: the
+ * session's policy lets nothing go for so long (null: until something under way has ended), or nothing to `strangers`.
+ */
 export type Claim =
-  { state: 'idle' | 'held' | 'locked' | 'busy' } | { state: 'claimed'; messages: ClaimedMessage[] };
+  | { state: 'idle' | 'held' | 'locked' | 'busy' | 'paused' }
+  | { state: 'paced'; waitMs: number | null; strangers: boolean }
+  /** `more`: there may be more, `singly`: and it may be claimed only when nothing is under way. */
+  | { state: 'claimed'; messages: ClaimedMessage[]; more?: boolean; singly?: boolean };
 
 interface ClaimAnswer {
-  state: Claim['state'];
+  state: Claim['state'] | 'refused';
   session?: Omit<ClaimedSession, 'sessionId'>;
+  more?: boolean;
+  singly?: boolean;
+  waitMs?: number | null;
+  strangers?: boolean;
+  /** Messages to people who opted out after they were accepted, of this tenant. */
+  refused?: string[];
+  tenantId?: string;
   messages?: (Omit<ClaimedMessage, 'session' | 'expiresAt'> & { expiresAt: string | null })[];
 }
 
 const CLAIM = {
   name: 'messages_claim',
-  text: `SELECT wagate_claim_due_messages($1, $2, $3, make_interval(secs => ${String(UNKNOWN_BLOCK_SECONDS)})) AS answer`,
+  text: `SELECT wagate_claim_due_messages($1, $2, $3, make_interval(secs => ${String(UNKNOWN_BLOCK_SECONDS)}),
+      $4::jsonb) AS answer`,
 };
+
+const LOCK_REFUSED = `SELECT ${STATE_COLUMNS} FROM messages m
+  WHERE m.tenant_id = $1 AND m.id = ANY ($2) AND m.status = 'queued' ORDER BY m.id FOR UPDATE`;
 
 const OWN_OPEN = `SELECT tenant_id AS "tenantId", session_id AS "sessionId", message_id AS "messageId", number AS attempt
   FROM message_attempts WHERE ended_at IS NULL AND claimed_by = $1`;
@@ -47,27 +68,39 @@ export function readQueueNotice(payload: string): { sessionId: string; reconnect
 /** Takes messages out of the queues. */
 @Injectable()
 export class ClaimRepository {
+  private readonly fallback: string;
+
   constructor(
     private readonly database: Database,
     private readonly self: ApiProcess,
-  ) {}
+    private readonly changes: MessageChanges,
+    @Inject(API_CONFIG) config: ApiConfig,
+  ) {
+    this.fallback = JSON.stringify(defaultPacing(config));
+  }
 
   /** The next due messages of a session, each with a committed attempt of this process. */
   async claim(sessionId: string): Promise<Claim> {
     await failpoint('api.dispatch.before-claim');
     const ids = Array.from({ length: CLAIM_SIZE }, newWaMessageId);
-    const [row] = await this.database.workerSql((query) =>
-      query<{ answer: ClaimAnswer }>(CLAIM, [sessionId, this.self.name, ids]),
-    );
-    const answer = row?.answer;
-    if (!answer?.session || !answer.messages) return { state: (answer?.state ?? 'idle') as 'idle' };
-    const session = { ...answer.session, sessionId };
-    const messages = answer.messages.map((message) => ({
-      ...message,
-      session,
-      expiresAt: message.expiresAt === null ? null : new Date(message.expiresAt),
-    }));
-    return { state: 'claimed', messages };
+    const answer = await this.database.workerSql(async (query) => {
+      const [row] = await query<{ answer: ClaimAnswer }>(CLAIM, [
+        sessionId,
+        this.self.name,
+        ids,
+        this.fallback,
+      ]);
+      if (row?.answer.state === 'refused') await this.endRefused(query, row.answer);
+      return row?.answer;
+    });
+    return toClaim(sessionId, answer);
+  }
+
+  private async endRefused(query: Query, { tenantId, refused }: ClaimAnswer): Promise<void> {
+    const now = new Date();
+    const found = await query<MessageState & object>(LOCK_REFUSED, [tenantId, refused]);
+    const ended = found.map((before) => ({ before, after: fail(before, 'recipient_opted_out', now) }));
+    await this.changes.save(query, ended);
   }
 
   /** Tells the process that has messages of the session under way that there are more. */
@@ -97,12 +130,28 @@ export class ClaimRepository {
     const rows = await this.database.workerSql((query) =>
       query<{ id: string }>({
         name: 'sessions_due',
-        text: `SELECT s.id FROM sessions s WHERE s.state = 'connected' AND s.desired = 'running' AND EXISTS (
+        text: `SELECT s.id FROM sessions s WHERE s.state = 'connected' AND s.desired = 'running'
+            AND s.paused_at IS NULL AND EXISTS (
             SELECT FROM messages m WHERE m.session_id = s.id AND m.status = 'queued' AND m.due_at <= now())`,
       }),
     );
     return rows.map((row) => row.id);
   }
+}
+
+function toClaim(sessionId: string, answer: ClaimAnswer | undefined): Claim {
+  if (!answer) return { state: 'idle' };
+  const { state, more = false, singly = false, waitMs = null, strangers = false } = answer;
+  if (state === 'refused') return { state: 'claimed', messages: [], more: true };
+  if (state === 'paced') return { state, waitMs, strangers };
+  if (state !== 'claimed') return { state };
+  const session = answer.session && { ...answer.session, sessionId };
+  const messages = (session ? (answer.messages ?? []) : []).map((message) => ({
+    ...message,
+    session: session as ClaimedSession,
+    expiresAt: message.expiresAt === null ? null : new Date(message.expiresAt),
+  }));
+  return { state, messages, more, singly };
 }
 
 /** A message id of the form WhatsApp Web makes: 3EB0 and 18 to 22 upper-case hex digits. */

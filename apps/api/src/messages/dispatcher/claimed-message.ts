@@ -23,6 +23,8 @@ export interface ClaimedMessage {
   chatId: string;
   content: MessageContent;
   linkPreview: boolean;
+  /** The chat shows "typing" before it. */
+  typing: boolean;
   expiresAt: Date | null;
   objectKey: string | null;
   /** Bytes. */

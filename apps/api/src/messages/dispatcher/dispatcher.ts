@@ -9,6 +9,7 @@ import { Database } from '#database';
 import { withDeadline } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../../config.js';
 import { LOGGER } from '../../http/index.js';
+import { HOLD_CHANNEL } from '../../pacing/index.js';
 import { QUEUE_CHANNEL } from '../../sessions/index.js';
 import { QueueSignal } from '../accept/accept-queue.js';
 import { attemptKey } from './attempt-repository.js';
@@ -30,7 +31,7 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
   override readonly isLocal = true;
   private readonly lanes = new Map<string, SessionLane>();
   private poll: NodeJS.Timeout | undefined;
-  private stopListening: (() => Promise<void>) | undefined;
+  private readonly stopListening: (() => Promise<void>)[] = [];
   private stopped = false;
 
   constructor(
@@ -46,11 +47,17 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    this.stopListening = await this.database.listen(QUEUE_CHANNEL, (payload) => {
+    const onNotice = (payload: string | null) => {
       if (!payload) return;
       const { sessionId, reconnected } = readQueueNotice(payload);
       this.laneOf(sessionId)?.wake({ reconnected });
-    });
+    };
+    // One that is missed is heard of by the next claim.
+    const onHold = (sessionId: string | null) => {
+      if (sessionId !== null) this.lanes.get(sessionId)?.hold();
+    };
+    this.stopListening.push(await this.database.listen(QUEUE_CHANNEL, onNotice));
+    this.stopListening.push(await this.database.listen(HOLD_CHANNEL, onHold));
     this.schedulePoll(0);
   }
 
@@ -62,7 +69,7 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.poll);
-    await this.stopListening?.();
+    for (const stop of this.stopListening) await stop();
     const stopping = Promise.all([...this.lanes.values()].map((lane) => lane.stop())).then(() =>
       this.results.flush(),
     );
@@ -134,7 +141,9 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
 
   private async look(): Promise<void> {
     try {
-      for (const sessionId of await this.claims.listDueSessions()) this.wake(sessionId);
+      for (const sessionId of await this.claims.listDueSessions()) {
+        this.laneOf(sessionId)?.wake({ isNews: false });
+      }
     } catch (error) {
       this.logger.error({ err: error }, 'the queues could not be looked at');
     }

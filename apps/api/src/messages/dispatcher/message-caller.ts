@@ -3,6 +3,7 @@ import type { SendOutcome } from '#contracts';
 import { isAppError } from '#kernel';
 import { failpoint } from '#runtime';
 import { isUnreachable, NodeClient } from '../../nodes/index.js';
+import { typingTime } from '../../pacing/index.js';
 import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
 
 /** A node gives up on a send after 60 s itself; this is for a node that does not. */
@@ -41,6 +42,7 @@ export class MessageCaller {
           media: message.objectKey === null ? null : { objectKey: message.objectKey },
           quotedWaKey: message.quotedWaKey,
           linkPreview: message.linkPreview,
+          typingMs: message.typing ? typingTime(message.content) : 0,
         },
         { timeoutMs },
       );

@@ -4,7 +4,8 @@ import type { SendOutcome } from '#contracts';
 import { CLAIM_SIZE, type Claim } from './claim-repository.js';
 import { attemptKey } from './attempt-repository.js';
 import type { AttemptResult, ClaimedMessage } from './claimed-message.js';
-import { SessionLane, type LaneParts } from './session-lane.js';
+import type { LaneParts } from './lane-parts.js';
+import { SessionLane } from './session-lane.js';
 
 interface Queued {
   id: string;
@@ -106,6 +107,7 @@ function toClaimed({ id, chatId }: Queued): ClaimedMessage {
     waMessageId: 'w',
     content: { type: 'text', text: 'Hi' },
     linkPreview: false,
+    typing: false,
     expiresAt: null,
     objectKey: null,
     mediaSize: null,

@@ -1,8 +1,10 @@
 import { backoff } from '#kernel';
 import { CLAIM_SIZE, type Claim } from './claim-repository.js';
 import { attemptKey } from './attempt-repository.js';
-import type { AttemptEnd, AttemptResult, ClaimedMessage } from './claimed-message.js';
+import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
 import { LaneChats } from './lane-chats.js';
+import type { LaneParts } from './lane-parts.js';
+import { LaneTimer } from './lane-timer.js';
 
 /** Sends of one session under way at a time, each in another chat. */
 const MOST_IN_FLIGHT = 4;
@@ -16,21 +18,15 @@ const BUSY = { baseMs: 100, maxMs: 1_000 };
 /** New messages for a session that is away do not each ask for it; its return does. */
 const HELD_PAUSE_MS = 1_000;
 const FAILED_CLAIM_RETRY_MS = 1_000;
+/** Sends under way that show "typing" first; they take nothing from the others. */
+const MOST_TYPING = 32;
+/** A policy may be changed, and a stranger may write, without a word to this lane. */
+const LONGEST_REST_MS = 60_000;
+/** Until something under way has ended that this lane does not know of. */
+const UNTOLD_REST_MS = 1_000;
+/** What is new may be for people who may be written to; but not each message asks. */
+const STRANGERS_PAUSE_MS = 250;
 const PAUSE = { baseMs: 500, maxMs: 30_000 };
-
-/** What a lane does its work with. */
-export interface LaneParts {
-  claim: () => Promise<Claim>;
-  /** Gives back what was claimed by a claim whose answer was lost. */
-  recover: () => Promise<void>;
-  /** Another process has the session's messages. */
-  busyElsewhere: () => void;
-  /** Notes that these will be called; gives the keys of those that still may. */
-  note: (messages: readonly ClaimedMessage[]) => Promise<ReadonlySet<string>>;
-  send: (message: ClaimedMessage) => Promise<AttemptEnd>;
-  write: (result: AttemptResult) => Promise<void>;
-  claimFailed: (error: unknown) => void;
-}
 
 /**
  * Works off the queue of one session: claims messages, notes the calls that come next, calls the node for each, the next
@@ -41,16 +37,25 @@ export interface LaneParts {
 export class SessionLane {
   private readonly chats = new LaneChats();
   private readonly sending = new Set<string>();
+  /** Chats of these in which "typing" shows first. */
+  private readonly typing = new Set<string>();
   /** There may be more in the queue than was claimed. */
   private mayHaveMore = false;
   private claiming: Promise<void> | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  /** More may be claimed only when nothing is under way. */
+  private isSingly = false;
+  private readonly timer = new LaneTimer(() => {
+    this.mayHaveMore = true;
+    this.step();
+  });
   private pausedUntilMs = 0;
   private pauses = 0;
   private busies = 0;
   /** The answer of a claim was lost: it may have been made all the same. */
   private mayHaveLost = false;
   private isCallingAlone = false;
+  /** What the claim under way brings goes back. */
+  private givesBackNext = false;
   private stopped = false;
   private readonly calls = new Set<Promise<void>>();
   /** Messages on their way back into the queue: until they are there, what stands behind them could be claimed. */
@@ -71,23 +76,36 @@ export class SessionLane {
   /** Nothing to do and nothing under way. */
   get isIdle(): boolean {
     return (
-      !this.mayHaveMore && !this.claiming && !this.timer && this.chats.size === 0 && this.calls.size === 0
+      !this.mayHaveMore &&
+      !this.claiming &&
+      !this.timer.isSet &&
+      this.chats.size === 0 &&
+      this.calls.size === 0
     );
   }
 
-  /** There may be something to send. `reconnected`: the reason for a pause may be gone. */
-  wake({ reconnected = false } = {}): void {
-    if (this.stopped) return;
+  /**
+   * There may be something to send. `reconnected`: the reason for a pause may be gone. `isNews` false: nothing told of
+   * it, so a lane that waits for its moment goes on waiting.
+   */
+  wake({ reconnected = false, isNews = true } = {}): void {
+    if (this.stopped || (this.timer.isSet && !isNews)) return;
     if (reconnected) this.pausedUntilMs = 0;
     this.mayHaveMore = true;
     this.step();
   }
 
+  /** The queue is paused: gives back what was not called. */
+  hold(): void {
+    if (this.stopped) return;
+    this.givesBackNext = this.isClaiming;
+    this.release();
+  }
+
   /** Claims and calls nothing more, gives back what was not called, and waits for the calls under way. */
   async stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.timer.clear();
     await this.claiming;
     this.release();
     while (this.calls.size > 0) await Promise.all(this.calls);
@@ -95,11 +113,16 @@ export class SessionLane {
 
   private step(): void {
     if (this.stopped) return;
-    const toNote = this.chats.takeUnnoted(MOST_NOTED);
+    const toNote = this.chats.takeUnnoted(MOST_NOTED + this.typing.size);
     if (toNote.length > 0) void this.note(toNote);
     this.callNext();
-    const canClaim = !this.claiming && this.goingBack === 0 && this.chats.size <= REFILL_AT;
-    if (this.mayHaveMore && canClaim) this.refill();
+    if (this.mayHaveMore && this.canClaim) this.refill();
+  }
+
+  private get canClaim(): boolean {
+    if (this.claiming || this.goingBack > 0) return false;
+    if (this.isSingly) return this.chats.size === 0 && this.calls.size === 0;
+    return this.chats.size <= REFILL_AT + this.typing.size;
   }
 
   private callNext(): void {
@@ -110,9 +133,14 @@ export class SessionLane {
       return;
     }
     for (const message of callable) {
-      if (this.isCallingAlone || this.sending.size >= MOST_IN_FLIGHT) return;
-      this.call(message);
+      if (this.isCallingAlone) return;
+      if (this.hasRoom(message)) this.call(message);
     }
+  }
+
+  private hasRoom({ typing }: ClaimedMessage): boolean {
+    if (typing) return this.typing.size < MOST_TYPING;
+    return this.sending.size - this.typing.size < MOST_IN_FLIGHT;
   }
 
   private async note(messages: readonly ClaimedMessage[]): Promise<void> {
@@ -139,10 +167,10 @@ export class SessionLane {
       this.later(restMs);
       return;
     }
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.timer.clear();
     this.mayHaveMore = false;
     this.disturbed.clear();
+    this.givesBackNext = false;
     this.claiming = this.claim().finally(() => {
       this.claiming = undefined;
       this.step();
@@ -156,22 +184,33 @@ export class SessionLane {
       const claim = await this.parts.claim();
       if (claim.state === 'busy') this.waitForOthers();
       else this.busies = 0;
-      if (claim.state === 'claimed') this.take(claim.messages);
+      if (claim.state === 'claimed') this.take(claim);
+      else if (claim.state === 'paced') this.waitForPace(claim);
+      else if (claim.state === 'paused') this.release();
       else if (claim.state === 'locked') this.later(LOCKED_RETRY_MS);
       else if (claim.state === 'held') this.pausedUntilMs = performance.now() + HELD_PAUSE_MS;
     } catch (error) {
       this.mayHaveLost = true;
       this.parts.claimFailed(error);
+      // Not the timer alone: the step after this claim would make the next one at once.
+      this.pausedUntilMs = performance.now() + FAILED_CLAIM_RETRY_MS;
       this.later(FAILED_CLAIM_RETRY_MS);
     }
   }
 
-  private take(messages: ClaimedMessage[]): void {
+  private take({ messages, more = false, singly = false }: Extract<Claim, { state: 'claimed' }>): void {
+    this.isSingly = singly;
     for (const message of messages) {
-      if (this.disturbed.has(message.chatId)) this.write(message, { kind: 'released' });
+      if (this.givesBackNext || this.disturbed.has(message.chatId)) this.write(message, { kind: 'released' });
       else this.chats.add(message);
     }
-    if (messages.length >= CLAIM_SIZE) this.mayHaveMore = true;
+    if (more || messages.length >= CLAIM_SIZE) this.mayHaveMore = true;
+  }
+
+  private waitForPace({ waitMs, strangers }: Extract<Claim, { state: 'paced' }>): void {
+    const restMs = Math.min(waitMs ?? UNTOLD_REST_MS, LONGEST_REST_MS);
+    this.pausedUntilMs = performance.now() + (strangers ? Math.min(restMs, STRANGERS_PAUSE_MS) : restMs);
+    this.timer.set(restMs);
   }
 
   private waitForOthers(): void {
@@ -183,14 +222,12 @@ export class SessionLane {
 
   private later(waitMs: number): void {
     this.mayHaveMore = true;
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      this.step();
-    }, waitMs);
+    this.timer.set(waitMs);
   }
 
   private call(message: ClaimedMessage): void {
     this.sending.add(message.chatId);
+    if (message.typing) this.typing.add(message.chatId);
     this.isCallingAlone = message.crashes > 0;
     const call = this.send(message).finally(() => {
       this.calls.delete(call);
@@ -203,6 +240,7 @@ export class SessionLane {
     const isExpired = message.expiresAt !== null && message.expiresAt.getTime() <= Date.now();
     const end: AttemptEnd = isExpired ? { kind: 'released' } : await this.parts.send(message);
     this.sending.delete(message.chatId);
+    this.typing.delete(message.chatId);
     this.isCallingAlone = false;
     this.chats.remove(message);
     this.write(message, end);

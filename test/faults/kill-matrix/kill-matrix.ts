@@ -79,7 +79,8 @@ async function recover(target: KillStack): Promise<void> {
   await target.connected();
 }
 
-function contextOf(target: KillStack, { name }: Scenario, number: number, seed: number): RoundContext {
+/** What round `number` of a scenario needs; all chance in it is drawn from the seed. */
+export function contextOf(target: KillStack, { name }: Scenario, number: number, seed: number): RoundContext {
   const random = seededRandom(`${String(seed)} ${name} ${String(number)}`);
   return {
     target,

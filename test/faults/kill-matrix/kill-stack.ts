@@ -16,9 +16,12 @@ import { DurablePostgres } from './durable-postgres.js';
 
 export type Part = 'api' | 'node';
 
-/** After this an unknown fate is final: a day in production, here long enough for a browser to come back. */
-const UNKNOWN_FINAL_SECONDS = 40;
 const QUERY_TIMEOUT_MS = 10_000;
+
+export interface KillStackOptions {
+  /** After this an unknown fate is final: a day in production, here long enough for a browser to come back. */
+  unknownFinalSeconds?: number;
+}
 
 /**
  * The whole of wagate to be killed: both processes as built, with failpoints that can be set while they run; a
@@ -41,18 +44,22 @@ export class KillStack {
     private readonly ends: (() => Promise<unknown>)[],
   ) {}
 
-  static async start(): Promise<KillStack> {
+  static async start(options: KillStackOptions = {}): Promise<KillStack> {
     const folder = await temporaryFolder('wagate-kill-');
     const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
     try {
-      return await KillStack.startIn(folder, ends);
+      return await KillStack.startIn(folder, ends, options);
     } catch (error) {
       for (const end of ends.reverse()) await end();
       throw error;
     }
   }
 
-  private static async startIn(folder: string, ends: (() => Promise<unknown>)[]): Promise<KillStack> {
+  private static async startIn(
+    folder: string,
+    ends: (() => Promise<unknown>)[],
+    { unknownFinalSeconds = 40 }: KillStackOptions,
+  ): Promise<KillStack> {
     const postgres = await DurablePostgres.start(join(folder, 'postgres'));
     ends.push(() => postgres.remove());
     const access = { accessKey: 'wagate', secretKey: randomBytes(20).toString('hex'), bucket: 'media' };
@@ -79,7 +86,7 @@ export class KillStack {
       apiEnv: {
         ...both,
         WAGATE_FAILPOINTS: `@${planFile(folder, 'api')}`,
-        MESSAGE_UNKNOWN_FINAL_SECONDS: String(UNKNOWN_FINAL_SECONDS),
+        MESSAGE_UNKNOWN_FINAL_SECONDS: String(unknownFinalSeconds),
         KEY_REQUESTS_PER_MINUTE: '1000000',
         TENANT_REQUESTS_PER_MINUTE: '1000000',
       },

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { eventBatchAnswerSchema, eventBatchSchema, NodeEvent, NodeFact } from '#contracts';
 import { Database, isDatabaseUnavailable, type Query } from '#database';
-import { isAppError } from '#kernel';
+import { allDone, isAppError } from '#kernel';
 import { failpoint } from '#runtime';
 import { LOGGER } from '../http/index.js';
 import { IdentityLearner, type IdentityPair } from '../identities/index.js';
@@ -107,13 +107,16 @@ export class EventIntake {
     chosen: readonly NodeEvent[],
     mayLearn: boolean,
   ): Promise<boolean | IdentityPair[]> {
+    const { tenantId, sessionId } = events[0];
     return this.database.workerSql(async (query) => {
-      const session = await this.placed.lock(query, events[0]);
+      // Only facts of the newest epoch count; the two statements travel together.
+      const epoch = newestEpoch(events);
+      const own = chosen.filter((event) => event.epoch === epoch).map((event) => storable(event.fact));
+      const [session, { unknown, facts }] = await allDone([
+        this.placed.lock(query, events[0]),
+        this.identities.resolve(query, tenantId, sessionId, own),
+      ]);
       if (!session || !owns(nodeName, session, events)) return false;
-      const own = chosen
-        .filter((event) => event.epoch === session.epoch)
-        .map((event) => storable(event.fact));
-      const { unknown, facts } = await this.identities.resolve(query, session.tenantId, session.id, own);
       if (unknown.length > 0 && mayLearn) return unknown;
       await this.handlers.handle(query, session, facts);
       await failpoint('api.intake.before-commit');

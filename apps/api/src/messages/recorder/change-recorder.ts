@@ -42,18 +42,15 @@ export class ChangeRecorder {
     private readonly identities: IdentityLearner,
   ) {}
 
-  /** @param fresh what was stored just now: what came before it waits for it no longer */
   async record(
     query: Query,
     session: StoredSession,
     known: KnownBatch,
-    fresh: readonly MessageToStore[],
     { again, changes, acks }: LaterReports,
   ): Promise<void> {
-    const waited = await this.waitedFor(query, session, fresh);
     const matched: Matched[] = [];
     const unknown: ChangeFact[] = [];
-    for (const fact of [...waited, ...changes]) {
+    for (const fact of changes) {
       const row = known.matchTarget(fact.target);
       if (row) matched.push({ id: row.id, fact });
       else unknown.push(fact);
@@ -77,8 +74,11 @@ export class ChangeRecorder {
     await this.early.keep(query, session, unknown);
   }
 
-  /** Under the ids of today: who is who may have been learned meanwhile. */
-  private async waitedFor(
+  /**
+   * What came before the messages that are stored now; it waits no longer. Under the ids of today: who is who may have
+   * been learned meanwhile.
+   */
+  async waitedFor(
     query: Query,
     session: StoredSession,
     fresh: readonly MessageToStore[],

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { WaMessage } from '#contracts';
 import type { Query } from '#database';
+import { allDone } from '#kernel';
 import { ChatRepository } from '../../chats/index.js';
 import { ContactRepository } from '../../contacts/index.js';
 import { EventLog } from '../../events/index.js';
@@ -51,10 +52,12 @@ export class MessageRecorder implements OnModuleInit {
     }
     const known = await this.recorded.find(query, session, facts.flatMap(idsOf));
     const { fresh, again } = divide(facts, known);
-    await this.store(query, session, fresh);
-    const changes = facts.filter(isChange);
-    const reports = { again, changes, acks: [...acks, ...acksOf(again)] };
-    await this.later.record(query, session, known, fresh, reports);
+    const [, waited] = await allDone([
+      this.store(query, session, fresh),
+      this.later.waitedFor(query, session, fresh),
+    ]);
+    const changes = [...waited, ...facts.filter(isChange)];
+    await this.later.record(query, session, known, { again, changes, acks: [...acks, ...acksOf(again)] });
     const hasFile = [...fresh.map(({ message }) => message), ...again.map(({ message }) => message)].some(
       ({ content }) => 'media' in content,
     );
@@ -65,21 +68,24 @@ export class MessageRecorder implements OnModuleInit {
     if (fresh.length === 0) return;
     const { tenantId, id: sessionId } = session;
     const authors = fresh.flatMap(({ message }) => (message.fromMe ? [] : [message.author]));
-    await this.contacts.upsert(query, tenantId, sessionId, authors);
     const touches = fresh.map(({ id, message }) => ({
       waId: message.chat.id,
       messageId: id,
       at: new Date(message.timestamp),
     }));
     const chats = fresh.map(({ message }) => message.chat);
-    await this.chats.upsert(query, tenantId, sessionId, chats, touches);
-    await this.recorded.insert(query, session, fresh);
-    await this.events.append(
-      query,
-      fresh.map((draft) => arrivalEvent(session, draft)),
-    );
     const received = fresh.filter(({ message }) => !message.fromMe).length;
-    await this.changes.count(query, [{ tenant: tenantId, session: sessionId, received }]);
+    // All travel together, in this order; none needs to know what another one found.
+    await allDone([
+      this.contacts.upsert(query, tenantId, sessionId, authors),
+      this.chats.upsert(query, tenantId, sessionId, chats, touches),
+      this.recorded.insert(query, session, fresh),
+      this.events.append(
+        query,
+        fresh.map((draft) => arrivalEvent(session, draft)),
+      ),
+      this.changes.count(query, [{ tenant: tenantId, session: sessionId, received }]),
+    ]);
   }
 }
 

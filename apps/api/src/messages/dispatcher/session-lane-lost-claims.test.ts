@@ -57,7 +57,7 @@ class FailingQueue {
       message.attempt += 1;
     }
     if (this.next() === 'lost') throw new Error('the answer of the commit was lost');
-    return { state: 'claimed', messages: due.map(toClaimed) } as Claim;
+    return { state: 'claimed', messages: due.map(toClaimed) };
   }
 
   private async recover(): Promise<void> {

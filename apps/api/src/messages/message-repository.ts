@@ -1,23 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { MessageStatus, MessageType } from '#contracts';
 import { Database } from '#database';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
+import {
+  detailsOf,
+  listStatement,
+  visibility,
+  VISIBLE,
+  type MessageFilter,
+  type MessageRange,
+} from './message-list.js';
 import { MESSAGE_SELECT, type StoredMessage } from './stored-message.js';
-
-export interface MessageFilter {
-  sessionId?: string | undefined;
-  /** WhatsApp's chat ids: the forms under which rows of one chat may stand. */
-  chatIds?: readonly string[] | undefined;
-  /** WhatsApp's ids of the author of what came in, likewise. */
-  authorIds?: readonly string[] | undefined;
-  direction?: 'in' | 'out' | undefined;
-  status?: MessageStatus | undefined;
-  type?: MessageType | undefined;
-  /** On `occurredAt`; from is part of the range, to is not. */
-  from?: Date | undefined;
-  to?: Date | undefined;
-}
 
 /** A message that another one may quote. */
 export interface QuotableMessage {
@@ -26,9 +19,6 @@ export interface QuotableMessage {
   chatId: string;
   waMessageId: string | null;
 }
-
-/** Messages of the sessions that a key may use: of its mode, and within its list. */
-const VISIBLE = `s.mode = $2 AND ($3::text[] IS NULL OR s.id = ANY($3))`;
 
 /** Reads the messages of one tenant, as far as the key that asks may see them. */
 @Injectable()
@@ -50,31 +40,22 @@ export class MessageRepository {
     return message;
   }
 
-  /** Newest first; `limit` + 1 rows at most, so that the surplus tells of a next page. */
-  list(auth: AuthContext, filter: MessageFilter, limit: number, afterId?: string): Promise<StoredMessage[]> {
-    const values: unknown[] = visibility(auth);
-    const conditions = [`m.tenant_id = $1`, VISIBLE];
-    const where = (condition: (place: string) => string, value: unknown) => {
-      if (value === undefined) return;
-      values.push(value);
-      conditions.push(condition(`$${String(values.length)}`));
-    };
-    where((place) => `m.session_id = ${place}`, filter.sessionId);
-    const whereOneOf = (column: string, ids: readonly string[] | undefined) =>
-      ids?.length === 1
-        ? where((place) => `${column} = ${place}`, ids[0])
-        : where((place) => `${column} = ANY(${place})`, ids);
-    whereOneOf('m.chat_wa_id', filter.chatIds);
-    if (filter.authorIds) conditions.push(`m.direction = 'in'`);
-    whereOneOf('m.author_wa_id', filter.authorIds);
-    where((place) => `m.direction = ${place}`, filter.direction);
-    where((place) => `m.status = ${place}`, filter.status);
-    where((place) => `m.type = ${place}`, filter.type);
-    where((place) => `m.occurred_at >= ${place}`, filter.from);
-    where((place) => `m.occurred_at < ${place}`, filter.to);
-    where((place) => `m.id < ${place}`, afterId);
-    const text = `${MESSAGE_SELECT} WHERE ${conditions.join(' AND ')} ORDER BY m.id DESC LIMIT ${String(limit + 1)}`;
+  /** Newest first, in the order that `isByTime` names. */
+  list(auth: AuthContext, filter: MessageFilter, range: MessageRange): Promise<StoredMessage[]> {
+    const { text, values } = listStatement(auth, filter, range);
     return this.database.tenantSql(auth.tenantId, (query) => query<StoredMessage & object>(text, values));
+  }
+
+  /** Those of the messages that there are, in the order of the ids. */
+  async listByIds(auth: AuthContext, ids: readonly string[]): Promise<StoredMessage[]> {
+    if (ids.length === 0) return [];
+    const text = `WITH wanted AS MATERIALIZED (SELECT unnest($4::text[]) AS id)
+      ${detailsOf('wanted')} WHERE ${VISIBLE}`;
+    const values = [...visibility(auth), ids];
+    const rows = await this.database.tenantSql(auth.tenantId, (query) =>
+      query<StoredMessage & object>(text, values),
+    );
+    return rows.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
   }
 
   /**
@@ -148,10 +129,6 @@ export class MessageRepository {
     );
     return row?.count ?? 0;
   }
-}
-
-function visibility(auth: AuthContext): [string, string, readonly string[] | null] {
-  return [auth.tenantId, auth.mode, auth.sessionIds];
 }
 
 /** The same for a message that does not exist and for one of another tenant. */

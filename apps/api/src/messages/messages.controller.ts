@@ -87,7 +87,9 @@ export class MessagesController {
   @Scopes('messages:read')
   @Operation({
     summary: 'List messages',
-    description: 'In and out, of the sessions that the key may use; newest first.',
+    description:
+      'In and out, of the sessions that the key may use; newest first: with `from` or `to` by `occurredAt`, else in the ' +
+      'order in which they were accepted or came in.',
     idempotent: 'safe',
     answer: { status: 200, type: MessagePageDto, example: { data: [MESSAGE_EXAMPLE], nextCursor: null } },
     problems: ['invalid_cursor', 'invalid_recipient', 'not_found', 'session_not_allowed', 'wrong_key_mode'],

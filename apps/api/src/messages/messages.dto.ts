@@ -7,6 +7,8 @@ import type { MessageResource } from './message-resource.js';
 
 const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
+const letters = (text: string) => text.match(/[\p{L}\p{N}]|\p{Extended_Pictographic}/gu)?.length ?? 0;
+
 export const messageListQuerySchema = pageQuerySchema.extend({
   session: sessionReferenceSchema.optional(),
   chat: z
@@ -26,6 +28,14 @@ export const messageListQuerySchema = pageQuerySchema.extend({
   direction: z.enum(['in', 'out']).optional().describe('Received or sent'),
   status: messageStatusSchema.optional().describe('Only messages in this status'),
   type: z.enum(MESSAGE_TYPES).optional().describe('Only messages of this type'),
+  search: z
+    .string()
+    .max(200)
+    .refine((text) => letters(text) >= 2, 'must hold at least 2 letters or digits')
+    .optional()
+    .describe(
+      'Only messages with all of these words, or words that begin so, in text, caption, file name, poll or place; in any script, without regard to case. A new message can be found after some seconds',
+    ),
   from: moment.optional().describe('`occurredAt` at or after this'),
   to: moment.optional().describe('`occurredAt` before this'),
 });

@@ -39,7 +39,13 @@ import { EarlyChanges } from './recorder/early-changes.js';
 import { MessageRecorder } from './recorder/message-recorder.js';
 import { Reactions } from './recorder/reactions.js';
 import { RecordedMessages } from './recorder/recorded-messages.js';
+import { MessageSearch } from './search/message-search.js';
+import { SearchIndex } from './search/search-index.js';
+import { SearchIndexRepository } from './search/search-index-repository.js';
 import { TextLane } from './accept/text-lane.js';
+import { TimelineController } from './timeline/timeline.controller.js';
+import { TimelineRepository } from './timeline/timeline-repository.js';
+import { TimelineService } from './timeline/timeline.service.js';
 import { StoredAnswers } from './stored-answers.js';
 
 const ACCEPT = [AcceptQueue, AcceptRepository, SessionMemory, StoredAnswers, TextLane];
@@ -65,6 +71,7 @@ const RECORD = [
   Reactions,
   RecordedMessages,
 ];
+const SEARCH = [MessageSearch, SearchIndex, SearchIndexRepository];
 
 /** Messages: accepted, sent, received, read. */
 @Module({
@@ -77,11 +84,12 @@ const RECORD = [
     PacingModule,
     SessionsModule,
   ],
-  controllers: [ChatMessagesController, MessagesController],
+  controllers: [ChatMessagesController, MessagesController, TimelineController],
   providers: [
     ...ACCEPT,
     ...DISPATCH,
     ...RECORD,
+    ...SEARCH,
     { provide: QueueSignal, useExisting: Dispatcher },
     MessageChanges,
     MessageEtas,
@@ -93,6 +101,8 @@ const RECORD = [
     MessageWaiter,
     MessageWatch,
     MessagesService,
+    TimelineRepository,
+    TimelineService,
   ],
   exports: [MessageRepository],
 })

@@ -6,6 +6,7 @@ import { PersonReference } from '../identities/index.js';
 import { LOGGER, readPage, toPage, type ApiRequest, type Page } from '../http/index.js';
 import { IdempotentAnswer, idempotentRequestOf, type IdempotentRequest } from '../idempotency/index.js';
 import {
+  announcedBytes,
   kindOfMimeType,
   MediaDownload,
   MediaIntake,
@@ -16,6 +17,7 @@ import {
 } from '../media/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import { MessageEtas } from './message-etas.js';
+import { isByTime } from './message-list.js';
 import { kindOfType } from './message-media.js';
 import { MessagePreview } from './message-preview.js';
 import { MessageRepository } from './message-repository.js';
@@ -24,6 +26,7 @@ import { MessageSender } from './message-sender.js';
 import { MessageWaiter, type WaitFor } from './message-waiter.js';
 import type { ChatMessagesQuery, DryRun, MessageListQuery } from './messages.dto.js';
 import { parseRecipient } from './recipient.js';
+import { MessageSearch } from './search/message-search.js';
 import {
   sendMediaFieldsSchema,
   sendMediaSchema,
@@ -36,6 +39,7 @@ import {
 import type { StoredMessage } from './stored-message.js';
 
 const MESSAGE_ID = /^msg_[0-9a-z]{26}$/;
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/;
 type AcceptAnswer = IdempotentAnswer<MessageResource>;
 type SendAnswer = IdempotentAnswer<MessageResource | DryRun>;
 
@@ -47,6 +51,7 @@ export class MessagesService {
     private readonly preview: MessagePreview,
     private readonly waiter: MessageWaiter,
     private readonly messages: MessageRepository,
+    private readonly search: MessageSearch,
     private readonly etas: MessageEtas,
     private readonly sessions: SessionLookup,
     private readonly chats: ChatLookup,
@@ -106,7 +111,8 @@ export class MessagesService {
   }
 
   async list(auth: AuthContext, query: MessageListQuery): Promise<Page<MessageResource>> {
-    const { limit, after } = readPage('messages', query, [MESSAGE_ID]);
+    const isTimed = isByTime(query);
+    const { limit, after } = readPage('messages', query, isTimed ? [MESSAGE_ID, TIME] : [MESSAGE_ID]);
     const session =
       query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
     const chat = query.chat === undefined ? undefined : await this.chatOf(auth, query.chat, session?.id);
@@ -122,9 +128,17 @@ export class MessagesService {
       from: query.from,
       to: query.to,
     };
-    const rows = await this.messages.list(auth, filter, limit, after?.[0]);
-    const shown = await this.etas.fill(rows);
-    return toPage('messages', query, shown, (row) => [row.id], toMessageResource);
+    const position = after && {
+      id: after[0] ?? '',
+      occurredAt: isTimed ? new Date(after[1] ?? '') : undefined,
+    };
+    const range = { limit: limit + 1, after: position };
+    const rows =
+      query.search === undefined
+        ? await this.messages.list(auth, filter, range)
+        : await this.messages.listByIds(auth, await this.search.find(auth, query.search, filter, range));
+    const keyOf = ({ id, occurredAt }: StoredMessage) => (isTimed ? [id, occurredAt.toISOString()] : [id]);
+    return toPage('messages', query, await this.etas.fill(rows), keyOf, toMessageResource);
   }
 
   async cancel(auth: AuthContext, id: string): Promise<MessageResource> {
@@ -147,6 +161,7 @@ export class MessagesService {
         declared: mimeType,
         filename,
         kind,
+        expected: announcedBytes(request),
       });
     };
     const undo = (media: MediaRecord) => this.intake.discard(media);

@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import type { EventType, MessageStatus } from '#contracts';
+import { Database, type Query } from '#database';
+import { SESSION_COLUMNS, type StoredSession } from '../../nodes/index.js';
+import { COUNTED_AHEAD } from './diagnosis.js';
+
+/** What the row of a message tells of its way. */
+export interface TimedMessage {
+  id: string;
+  sessionId: string;
+  direction: 'in' | 'out';
+  origin: string;
+  type: string;
+  status: MessageStatus;
+  ack: number | null;
+  errorCode: string | null;
+  attempts: number;
+  priority: number;
+  createdAt: Date;
+  occurredAt: Date;
+  dueAt: Date;
+  expiresAt: Date | null;
+  sentAt: Date | null;
+  deliveredAt: Date | null;
+  readAt: Date | null;
+  endedAt: Date | null;
+  editedAt: Date | null;
+  revokedAt: Date | null;
+}
+
+export interface TimedAttempt {
+  number: number;
+  waMessageId: string;
+  nodeName: string;
+  epoch: number;
+  outcome: string | null;
+  reason: string | null;
+  startedAt: Date;
+  calledAt: Date | null;
+  endedAt: Date | null;
+  lookups: number;
+  lookupAt: Date | null;
+}
+
+export interface TimedEvent {
+  id: string;
+  seq: number | null;
+  type: EventType;
+  createdAt: Date;
+  status: string | null;
+}
+
+export interface TimedMedia {
+  state: 'pending' | 'stored' | 'expired' | 'failed';
+  error: string | null;
+  attempts: number;
+  nextAttemptAt: Date | null;
+  createdAt: Date;
+  storedAt: Date | null;
+}
+
+export interface TimelineFacts {
+  message: TimedMessage;
+  session: StoredSession;
+  attempts: TimedAttempt[];
+  events: TimedEvent[];
+  media: TimedMedia | undefined;
+  ahead: number;
+  isChatBlocked: boolean;
+}
+
+const MESSAGE = {
+  name: 'timeline_message',
+  text: `SELECT m.id, m.session_id AS "sessionId", m.direction, m.origin, m.type, m.status, m.ack,
+      m.error_code AS "errorCode", m.attempts, m.priority, m.created_at AS "createdAt", m.occurred_at AS "occurredAt",
+      m.due_at AS "dueAt", m.expires_at AS "expiresAt", m.sent_at AS "sentAt", m.delivered_at AS "deliveredAt",
+      m.read_at AS "readAt", m.ended_at AS "endedAt", m.edited_at AS "editedAt", m.revoked_at AS "revokedAt"
+    FROM messages m WHERE m.tenant_id = $1 AND m.id = $2`,
+};
+const SESSION = {
+  name: 'timeline_session',
+  text: `SELECT ${SESSION_COLUMNS} FROM sessions WHERE tenant_id = $1 AND id = $2`,
+};
+const ATTEMPTS = {
+  name: 'timeline_attempts',
+  text: `SELECT number, wa_message_id AS "waMessageId", node_name AS "nodeName", epoch, outcome, reason,
+      started_at AS "startedAt", called_at AS "calledAt", ended_at AS "endedAt", lookups, lookup_at AS "lookupAt"
+    FROM message_attempts WHERE tenant_id = $1 AND message_id = $2 ORDER BY number`,
+};
+/** Also those that are not numbered yet. */
+const EVENTS = {
+  name: 'timeline_events',
+  text: `SELECT id, seq::float8 AS seq, type, created_at AS "createdAt", data ->> 'status' AS status FROM events
+    WHERE tenant_id = $1 AND data ? 'messageId' AND data ->> 'messageId' = $2 ORDER BY position`,
+};
+const MEDIA = {
+  name: 'timeline_media',
+  text: `SELECT d.state, d.error, d.attempts, d.next_attempt_at AS "nextAttemptAt", d.created_at AS "createdAt",
+      d.stored_at AS "storedAt"
+    FROM messages m JOIN media d ON d.tenant_id = m.tenant_id AND d.id = m.media_id
+    WHERE m.tenant_id = $1 AND m.id = $2`,
+};
+const AHEAD = {
+  name: 'timeline_ahead',
+  text: `SELECT count(*)::int AS count FROM (SELECT FROM messages q WHERE q.tenant_id = $1 AND q.session_id = $2
+      AND q.status = 'queued' AND (q.priority > $3 OR q.priority = $3 AND q.id < $4)
+    LIMIT ${String(COUNTED_AHEAD)}) ahead`,
+};
+const BLOCKED = {
+  name: 'timeline_blocked',
+  text: `SELECT EXISTS (SELECT FROM messages m JOIN messages b ON b.tenant_id = m.tenant_id AND b.session_id = m.session_id
+      AND b.chat_wa_id = m.chat_wa_id AND b.id <> m.id
+      AND (b.status = 'unknown' OR b.status = 'queued' AND b.due_at > now() AND b.claims > 0)
+    WHERE m.tenant_id = $1 AND m.id = $2) AS blocked`,
+};
+
+/** Collects what is known of the way of one message of a tenant. Who may see it was looked at before. */
+@Injectable()
+export class TimelineRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Undefined when the message is gone meanwhile. */
+  find(tenantId: string, messageId: string): Promise<TimelineFacts | undefined> {
+    return this.database.tenantSql(tenantId, async (query) => {
+      const key = [tenantId, messageId];
+      const [message] = await query<TimedMessage & object>(MESSAGE, key);
+      const [session] = await query<StoredSession>(SESSION, [tenantId, message?.sessionId]);
+      if (!message || !session) return undefined;
+      const attempts = await query<TimedAttempt & object>(ATTEMPTS, key);
+      const events = await query<TimedEvent & object>(EVENTS, key);
+      const [media] = await query<TimedMedia & object>(MEDIA, key);
+      const waiting = message.status === 'queued' ? await findWaiting(query, tenantId, message) : NOT_WAITING;
+      return { message, session, attempts, events, media, ...waiting };
+    });
+  }
+}
+
+const NOT_WAITING = { ahead: 0, isChatBlocked: false };
+
+async function findWaiting(
+  query: Query,
+  tenantId: string,
+  { id, sessionId, priority }: TimedMessage,
+): Promise<{ ahead: number; isChatBlocked: boolean }> {
+  const [before] = await query<{ count: number }>(AHEAD, [tenantId, sessionId, priority, id]);
+  const [held] = await query<{ blocked: boolean }>(BLOCKED, [tenantId, id]);
+  return { ahead: before?.count ?? 0, isChatBlocked: held?.blocked ?? false };
+}

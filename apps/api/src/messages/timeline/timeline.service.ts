@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import type { PauseReason } from '#contracts';
+import type { AuthContext } from '../../auth/index.js';
+import type { StoredSession } from '../../nodes/index.js';
+import { EtaService } from '../../pacing/index.js';
+import { viewOf } from '../../sessions/index.js';
+import { MessageRepository, noSuchMessage } from '../message-repository.js';
+import { diagnose, type DiagnosisFacts } from './diagnosis.js';
+import { TimelineRepository, type TimelineFacts } from './timeline-repository.js';
+import { stepsOf } from './timeline-steps.js';
+import type { MessageTimeline } from './timeline.dto.js';
+
+/** Tells the way of a message, and how it stands in plain words. */
+@Injectable()
+export class TimelineService {
+  constructor(
+    private readonly messages: MessageRepository,
+    private readonly timelines: TimelineRepository,
+    private readonly etas: EtaService,
+  ) {}
+
+  /** @throws AppError `not_found` */
+  async get(auth: AuthContext, id: string): Promise<MessageTimeline> {
+    await this.messages.get(auth, id);
+    const facts = await this.timelines.find(auth.tenantId, id);
+    if (!facts) throw noSuchMessage();
+    const now = new Date();
+    const { message, session, media, events, ahead } = facts;
+    const isQueued = message.status === 'queued';
+    const isPaced = isQueued && this.etas.isPaced(session);
+    const eta = isPaced ? ((await this.etas.ofQueued(session, [id])).get(id) ?? null) : null;
+    return {
+      messageId: id,
+      status: message.status,
+      diagnosis: diagnose(toDiagnosisFacts(facts, eta, now)),
+      durations: durationsOf(facts, now),
+      pacing: isPaced ? { eta: eta?.toISOString() ?? null } : null,
+      queue: isQueued ? { ahead } : null,
+      media: media
+        ? {
+            state: media.state,
+            error: media.error,
+            attempts: media.attempts,
+            nextAttemptAt: media.nextAttemptAt?.toISOString() ?? null,
+            storedAt: media.storedAt?.toISOString() ?? null,
+          }
+        : null,
+      steps: stepsOf(facts),
+      events: events.map(({ id: eventId, seq, type, createdAt }) => ({
+        id: eventId,
+        seq,
+        type,
+        createdAt: createdAt.toISOString(),
+      })),
+    };
+  }
+}
+
+function toDiagnosisFacts(facts: TimelineFacts, eta: Date | null, now: Date): DiagnosisFacts {
+  const { message, session, attempts, media, ahead, isChatBlocked } = facts;
+  const { state, reason, action, since } = viewOf(session);
+  const newest = attempts.at(-1);
+  return {
+    now,
+    status: message.status,
+    errorCode: message.errorCode,
+    type: message.type,
+    dueAt: message.dueAt,
+    expiresAt: message.expiresAt,
+    attempts: message.attempts,
+    ahead,
+    isChatBlocked,
+    eta,
+    session: {
+      state,
+      reason,
+      action,
+      since: new Date(since),
+      isRunning: session.desired === 'running',
+      pause: pauseOf(session),
+    },
+    attempt: newest
+      ? {
+          isCalled: newest.calledAt !== null,
+          isEnded: newest.endedAt !== null,
+          outcome: newest.outcome,
+          reason: newest.reason,
+          startedAt: newest.startedAt,
+          lookups: newest.lookups,
+          nextLookupAt: newest.lookupAt,
+        }
+      : null,
+    media: media ?? null,
+  };
+}
+
+function pauseOf({ pausedAt, pauseReason, pausedUntil }: StoredSession): DiagnosisFacts['session']['pause'] {
+  if (pausedAt === null) return null;
+  return { since: pausedAt, reason: pauseReason as PauseReason, until: pausedUntil };
+}
+
+function durationsOf({ message, attempts }: TimelineFacts, now: Date): MessageTimeline['durations'] {
+  if (message.origin !== 'api') return { queuedMs: null, handOverMs: null, acknowledgementMs: null };
+  const first = attempts[0]?.startedAt;
+  const handed = attempts.find(({ outcome }) => outcome === 'handed')?.endedAt;
+  const until = first ?? message.endedAt ?? now;
+  return {
+    queuedMs: between(message.createdAt, until),
+    handOverMs: first && handed ? between(first, handed) : null,
+    acknowledgementMs: handed && message.sentAt ? between(handed, message.sentAt) : null,
+  };
+}
+
+/** Clocks of several machines and WhatsApp's whole seconds may put a later moment before an earlier one. */
+function between(from: Date, to: Date): number {
+  return Math.max(0, to.getTime() - from.getTime());
+}

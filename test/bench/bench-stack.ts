@@ -11,7 +11,7 @@ export interface BenchStack extends Stack {
 /** Wagate as in production but for its limits, which would answer 429 to any bench. Ends with the run. */
 export async function startBenchStack(
   run: BenchRun,
-  options: Omit<StackOptions, 'profile'> & { database: FreshDatabase },
+  options: Partial<StackOptions> & { database: FreshDatabase },
 ): Promise<BenchStack> {
   const internalSecret = randomBytes(32).toString('hex');
   const both = { INTERNAL_SECRET: internalSecret, LOG_LEVEL: 'info' };

@@ -19,7 +19,14 @@ export interface MessageView {
   caption: string | null;
   chat: { id: string };
   from: { phone: string | null } | null;
-  media: { id: string; state: string; sha256: string | null; size: number | null; mimeType: string } | null;
+  media: {
+    id: string;
+    state: string;
+    sha256: string | null;
+    size: number | null;
+    mimeType: string;
+    error: string | null;
+  } | null;
   error: { code: string; message: string } | null;
 }
 

@@ -25,8 +25,8 @@ const MOST_DAYS = 36_500;
 
 interface Days {
   tenant: string;
-  messageDays?: number | null;
-  mediaDays?: number | null;
+  messageDays?: number | 'default';
+  mediaDays?: number | 'default';
   json?: true;
 }
 
@@ -85,7 +85,13 @@ async function setRetention({ tenant, messageDays, mediaDays }: Days): Promise<R
            media_retention_days = CASE WHEN $4 THEN $5::int ELSE media_retention_days END
          WHERE id = $1 RETURNING id AS "tenantId", message_retention_days AS "messageDays",
            media_retention_days AS "mediaDays"`,
-        [tenant, messageDays !== undefined, messageDays ?? null, mediaDays !== undefined, mediaDays ?? null],
+        [
+          tenant,
+          messageDays !== undefined,
+          ownDays(messageDays),
+          mediaDays !== undefined,
+          ownDays(mediaDays),
+        ],
       ),
     ),
   );
@@ -110,8 +116,13 @@ async function withDatabase<T>(
   }
 }
 
-function parseDays(text: string): number | null {
-  if (text === 'default') return null;
+/** null: the default of the installation. */
+function ownDays(days: number | 'default' | undefined): number | null {
+  return typeof days === 'number' ? days : null;
+}
+
+function parseDays(text: string): number | 'default' {
+  if (text === 'default') return text;
   const days = Number(text);
   if (/^\d{1,5}$/.test(text) && days <= MOST_DAYS) return days;
   throw new InvalidArgumentError(`is 0 to ${String(MOST_DAYS)}, or "default"`);

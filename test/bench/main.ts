@@ -3,6 +3,7 @@ import { BenchRun } from './bench-run.js';
 import { dispatchBench } from './dispatch-bench.js';
 import { fiftyBench } from './fifty-bench.js';
 import { inboundBench } from './inbound-bench.js';
+import { mediaBench } from './media-bench.js';
 import { memoryBench } from './memory-bench.js';
 import { load, machine, toTable, withRatio, type BenchReport } from './report.js';
 
@@ -19,6 +20,7 @@ const BENCHES: Record<string, Bench> = {
   dispatch: { measure: dispatchBench, limitMinutes: 15 },
   inbound: { measure: inboundBench, limitMinutes: 10 },
   memory: { measure: memoryBench, limitMinutes: 20 },
+  media: { measure: mediaBench, limitMinutes: 45, onlyWhenNamed: true },
   fifty: { measure: fiftyBench, limitMinutes: 40, onlyWhenNamed: true },
 };
 

@@ -27,6 +27,7 @@ const KIND_OF_PATH: [RegExp, string][] = [
   [/^\/api\/v1\/media\/\{/, 'media'],
   [/^\/api\/v1\/chats\/\{/, 'chat'],
   [/^\/api\/v1\/contacts\/\{/, 'contact'],
+  [/^\/api\/v1\/opt-outs\/\{/, 'optOut'],
   [/^\/api\/v1\/api-keys\/\{/, 'key'],
   [/^\/api\/v1\/tenants\/\{/, 'tenant'],
   [/^\/api\/v1\/nodes\/\{/, 'node'],
@@ -39,6 +40,7 @@ const PREFIX = {
   media: 'med',
   chat: 'cht',
   contact: 'con',
+  optOut: 'opt',
   key: 'key',
   tenant: 'tnt',
   node: 'nod',
@@ -87,6 +89,7 @@ describe('tenant B and the objects of tenant A', () => {
       media: media.body.id,
       chat: await first('/chats'),
       contact: await first('/contacts'),
+      optOut: (await a.post<{ id: string }>('/opt-outs', { to: newPhone() })).body.id,
       key: await first('/api-keys'),
       webhook: webhook.body.id,
       delivery: await first(`/webhooks/${webhook.body.id}/deliveries`),
@@ -138,7 +141,7 @@ describe('tenant B and the objects of tenant A', () => {
     expect((await a.get(`/sessions/${idsOfA.session!}`)).body.state).toBe('connected');
     expect((await a.get<MessageView>(`/messages/${idsOfA.message!}`)).body.text).toBe('Private');
     expect((await a.get(`/media/${idsOfA.media!}/content`)).status).toBe(200);
-    for (const path of ['/sessions', '/messages', '/media', '/chats', '/contacts']) {
+    for (const path of ['/sessions', '/messages', '/media', '/chats', '/contacts', '/opt-outs']) {
       expect({ path, data: (await b.get<{ data: unknown[] }>(path)).body.data }).toEqual({ path, data: [] });
     }
   });

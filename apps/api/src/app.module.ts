@@ -21,6 +21,7 @@ import { LimitsModule } from './limits/index.js';
 import { MediaModule } from './media/index.js';
 import { MessagesModule } from './messages/index.js';
 import { NodesModule } from './nodes/index.js';
+import { OptOutsModule } from './opt-outs/index.js';
 import { PacingModule } from './pacing/index.js';
 import { RequestShutdown } from './request-shutdown.js';
 import { RetentionModule } from './retention/index.js';
@@ -47,6 +48,7 @@ const FEATURES = [
   MediaModule,
   PacingModule,
   MessagesModule,
+  OptOutsModule,
   RetentionModule,
   EventFeedModule,
   WebhooksModule,

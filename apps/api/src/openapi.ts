@@ -18,6 +18,7 @@ const TAGS = [
   ['Messages', 'Send, list, follow'],
   ['Media', 'Files that were received or are to be sent'],
   ['Chats and contacts', 'Conversations of a session, and the people it knows'],
+  ['Opt-outs', 'People who do not want to be written to'],
   ['Account', 'Limits and usage of the tenant'],
   ['API keys', 'Create, rotate, revoke'],
   ['Tenants', 'For the operator of this installation'],

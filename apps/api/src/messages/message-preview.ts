@@ -6,6 +6,7 @@ import { CheckPacer } from '../contacts/index.js';
 import { NodeClient, type StoredSession } from '../nodes/index.js';
 import { EtaService } from '../pacing/index.js';
 import { addressOf } from '../sessions/index.js';
+import { refusal } from './accept/refusal.js';
 import { MessageRepository } from './message-repository.js';
 import { MessageSender } from './message-sender.js';
 import type { DryRun } from './messages.dto.js';
@@ -44,6 +45,7 @@ export class MessagePreview {
     const [quota] = await this.database.tenantSql(auth.tenantId, (query) =>
       query<DryRun['quota']>(QUOTA, [auth.tenantId, session.id]),
     );
+    await this.assertNotOptedOut(session, recipient);
     const eta = await this.etas.ofNewcomer(session, { chatId: recipient.chatId, priority: request.priority });
     return {
       dryRun: true,
@@ -54,6 +56,21 @@ export class MessagePreview {
       queued: await this.messages.queuedCount(auth.tenantId, session.id),
       eta: eta?.toISOString() ?? null,
     };
+  }
+
+  private async assertNotOptedOut(
+    { tenantId, id, mode }: StoredSession,
+    { chatId }: Recipient,
+  ): Promise<void> {
+    const [row] = await this.database.tenantSql(tenantId, (query) =>
+      query<{ isOut: boolean }>('SELECT wagate_is_opted_out($1, $2, $3, $4) AS "isOut"', [
+        tenantId,
+        id,
+        mode,
+        chatId,
+      ]),
+    );
+    if (row?.isOut) throw refusal('opted_out');
   }
 
   private async isOnWhatsApp(session: StoredSession, { phone }: Recipient): Promise<boolean | null> {

@@ -27,6 +27,7 @@ import { MessagePreview } from './message-preview.js';
 import { MessageQueue } from './message-queue.js';
 import { MessageRepository } from './message-repository.js';
 import { MessageSender } from './message-sender.js';
+import { MessageStopper } from './message-stopper.js';
 import { MessageWaiter } from './message-waiter.js';
 import { MessageWatch } from './message-watch.js';
 import { MessagesController } from './messages.controller.js';
@@ -98,12 +99,13 @@ const SEARCH = [MessageSearch, SearchIndex, SearchIndexRepository];
     MessageQueue,
     MessageRepository,
     MessageSender,
+    MessageStopper,
     MessageWaiter,
     MessageWatch,
     MessagesService,
     TimelineRepository,
     TimelineService,
   ],
-  exports: [MessageRepository],
+  exports: [MessageStopper, MessageRepository],
 })
 export class MessagesModule {}

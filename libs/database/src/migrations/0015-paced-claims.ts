@@ -1,5 +1,16 @@
 /** Claims that keep to the pacing of their session and pass over people who opted out; accepts that refuse them. */
 export default /* sql */ `
+-- By the pairs that the session learned.
+CREATE OR REPLACE FUNCTION wagate_chat_forms(tenant text, session text, chat text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT chat
+  UNION SELECT i.phone || '@c.us' FROM identities i
+    WHERE i.tenant_id = tenant AND i.session_id = session AND i.lid = chat
+  UNION SELECT i.lid FROM identities i
+    WHERE i.tenant_id = tenant AND i.session_id = session AND i.phone || '@c.us' = chat
+      AND i.phone = split_part(chat, '@', 1)
+$$;
+
 -- Notes that the attempts of a session are marked as paced, or no longer; those of the last day with them, so that a
 -- policy counts what left before it. While the session's row is held by others this waits for another claim: they may
 -- wait for this one.

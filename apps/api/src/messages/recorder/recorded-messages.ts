@@ -57,7 +57,10 @@ export class RecordedMessages {
     session: StoredSession,
     again: { message: WaMessage; known: KnownMessage }[],
   ) {
-    const learning = again.filter(({ known }) => known.waKey === null);
+    // In the order in which the ends of sends lock them.
+    const learning = again
+      .filter(({ known }) => known.waKey === null)
+      .sort((a, b) => (a.known.id < b.known.id ? -1 : 1));
     if (learning.length === 0) return;
     await query(
       {

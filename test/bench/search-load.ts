@@ -30,8 +30,9 @@ export class SearchLoad {
     return new SearchLoad(run, client);
   }
 
-  /** Gives the tenant its sessions, all linked and none running. */
-  async tenant(tenantId: string, { sessions, share }: (typeof SHAPE)[number]): Promise<BenchTenant> {
+  /** Gives a tenant, by its name, its sessions, all linked and none running. */
+  async tenant(name: string, { sessions, share }: (typeof SHAPE)[number]): Promise<BenchTenant> {
+    const tenantId = await this.idOf(name);
     const ids: string[] = [];
     for (let n = 0; n < sessions; n += 1) {
       const id = newId('ses');
@@ -47,6 +48,14 @@ export class SearchLoad {
       [tenantId],
     );
     return { id: tenantId, number: rows[0]?.number ?? 0, share, sessions: ids };
+  }
+
+  private async idOf(name: string): Promise<string> {
+    const { rows } = await this.client.query<{ id: string }>('SELECT id FROM tenants WHERE name = $1', [
+      name,
+    ]);
+    if (!rows[0]) throw new Error(`there is no tenant ${name}`);
+    return rows[0].id;
   }
 
   /** By COPY, without indexes but the primary keys; these come after. */

@@ -60,17 +60,17 @@ export async function sameKeys(scene: Scene): Promise<void> {
   }
 }
 
-/** Acks that come late, again and in another order, while somebody looks. */
+/** WhatsApp says again what it said before, to a node that has forgotten that it knows better; somebody looks. */
 export async function shuffledAcks(scene: Scene): Promise<void> {
-  for (let round = 0; round < 3; round += 1) {
-    for (const to of scene.people) await scene.sender.send({ to });
-    await scene.settled();
-    await scene.lookAtAll();
-    await scene.ackAll(1);
-    await scene.ackAll(0);
-    await delay(1_500);
-    await scene.lookAtAll();
-  }
+  for (const to of scene.people) await scene.sender.send({ to });
+  await scene.settled();
+  await scene.acknowledged(2, scene.people.length);
+  await scene.lookAtAll();
+  await scene.whileNodeIsAway(() => scene.ackAll(1));
+  await scene.ackAll(1);
+  await scene.ackAll(0);
+  await delay(3_000);
+  await scene.lookAtAll();
 }
 
 /** Messages that WhatsApp takes and never acknowledges. */

@@ -90,6 +90,18 @@ export class Scene {
     await waitFor(async () => (await this.sent()).length >= count, { what: 'the messages to leave' });
   }
 
+  /** Until WhatsApp has said at least so much of the messages sent last, and the database knows it. */
+  async acknowledged(ack: number, count: number): Promise<void> {
+    const ids = new Set(this.sender.accepted.slice(-count));
+    await waitFor(
+      async () => {
+        const { messages } = await this.faults.database.dump();
+        return messages.every(({ id, ack: known }) => !ids.has(id) || (known ?? 0) >= ack);
+      },
+      { what: 'the acks', deadlineMs: 60_000, pollMs: 500 },
+    );
+  }
+
   async whileNodeIsAway(work: () => Promise<void>): Promise<void> {
     await this.faults.stack.node.kill();
     await work();

@@ -11,7 +11,7 @@ describe('a burst of messages that come in', () => {
       messages: MESSAGES,
       sessions: 2,
       deeds: ['kill api', 'kill browser'],
-      unruly: false,
+      listensLate: false,
       quietDeadlineMs: 150_000,
       tell: () => undefined,
     });

@@ -16,8 +16,8 @@ export interface InboundBurstOptions {
   sessions: number;
   /** What happens meanwhile, each once, spread over the burst. */
   deeds: readonly string[];
-  /** Late listeners, reloads and double injection, as the simulator plays them. */
-  unruly: boolean;
+  /** Every sync is told late: whoever listens from then on has missed what came before. */
+  listensLate: boolean;
   programs?: string;
   quietDeadlineMs: number;
   tell: (text: string) => void;
@@ -32,6 +32,7 @@ export interface InboundBurstResult {
 }
 
 const PEOPLE = 8;
+const LATE_MS = 2_000;
 /** Messages on their way to the simulator at the same time, one per session and person at most. */
 const LANES = 4;
 
@@ -51,6 +52,9 @@ async function runOn(faults: FaultsStack, options: InboundBurstOptions): Promise
   const random = new SeededRandom(seed);
   const run = new WorkloadRun(faults, random, await makePeople(faults), 0);
   const nemesis = new Nemesis(run, random.fork('nemesis'), tell);
+  if (options.listensLate) {
+    await faults.stack.simulated.post('/faults', { kind: 'syncLateMs', ms: LATE_MS });
+  }
   const startedAtMs = Date.now();
   const burst = new InboundBurst(run, options.messages);
   const load = burst.work();

@@ -4,7 +4,8 @@ import { runInboundBurst } from './inbound-burst.js';
 import { ProgramCopy } from './program-copy.js';
 
 const DEEDS = ['kill api', 'kill browser', 'crash database', 'kill node'];
-const UNRULY_DEEDS = ['reload page', ...DEEDS, 'reload page'];
+/** Injected twice, loaded anew, with listeners that come late. */
+const UNRULY_DEEDS = ['navigates', 'reload page', ...DEEDS, 'navigates', 'reload page'];
 
 /** `npm run faults -- inbound [--messages 10000] [--sessions 10] [--seed 1] [--unruly]`. */
 export async function run(options: FaultOptions): Promise<number> {
@@ -14,7 +15,7 @@ export async function run(options: FaultOptions): Promise<number> {
     seed: options.number('seed', 1),
     messages: options.number('messages', 10_000, { min: 1 }),
     sessions: options.number('sessions', 10, { min: 1, max: 50 }),
-    unruly,
+    listensLate: unruly,
     deeds: unruly ? UNRULY_DEEDS : DEEDS,
   };
   const { seed, messages, sessions } = wish;

@@ -106,6 +106,8 @@ export class Nemesis {
       this.fault('downloadFails', 2, () => ({ times: 1, status: 500 })),
       this.fault('wrongHash', 2, () => ({ times: 1 })),
       this.fault('syncTwice', 1, () => ({ times: 1 })),
+      this.fault('syncLateMs', 1, () => ({ times: 1, ms: this.random.between(1_000, 4_000) })),
+      this.fault('navigates', 2, () => ({ times: 1 })),
       this.fault('twoKeys', 2, () => ({ times: some() })),
       this.fault('missingKey', 2, () => ({ times: some() })),
     ];

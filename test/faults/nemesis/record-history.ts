@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HandOver, History, HistorySettings, PushedMessage } from '../history/history.js';
 import type { DatabaseDump } from './database-dump.js';
 import type { FaultsStack, FaultsTenant } from './faults-stack.js';
@@ -43,11 +44,13 @@ interface PhoneView {
 }
 
 const UNKNOWN_BLOCK_MS = 60_000;
+const NUMBERING_LOOKS = 10;
+const NUMBERING_MS = 500;
 const EVENTS_PER_PAGE = 200;
 
 /** Puts the four witnesses together. */
 export async function recordHistory(faults: FaultsStack, notes: RunNotes): Promise<History> {
-  const dump = await faults.database.dump();
+  const dump = await dumpNumbered(faults);
   const settings: HistorySettings = {
     seed: notes.seed,
     startedAt: new Date(notes.startedAtMs).toISOString(),
@@ -63,12 +66,29 @@ export async function recordHistory(faults: FaultsStack, notes: RunNotes): Promi
     attempts: dump.attempts,
     media: dump.media,
     events: dump.events,
-    readEvents: await readEvents(faults.tenants),
+    readEvents: readEventsOf(dump, await readEvents(faults.tenants)),
     handOvers: await handOvers(faults),
     pushed: await pushed(faults, notes),
     objects: await downloads(faults, dump),
     optOuts: notes.optOuts,
   };
+}
+
+/** Events get their numbers a moment after they were written. */
+async function dumpNumbered({ database }: FaultsStack): Promise<DatabaseDump> {
+  for (let looks = 0; looks < NUMBERING_LOOKS; looks += 1) {
+    const dump = await database.dump();
+    if (dump.events.every(({ seq }) => seq !== null)) return dump;
+    await delay(NUMBERING_MS);
+  }
+  return database.dump();
+}
+
+/** What clients read up to the last event of the dump: sessions go on to tell of themselves. */
+function readEventsOf({ events }: DatabaseDump, read: History['readEvents']): History['readEvents'] {
+  const last = new Map<string, number>();
+  for (const { tenantId, seq } of events) last.set(tenantId, Math.max(last.get(tenantId) ?? 0, seq ?? 0));
+  return read?.filter(({ tenantId, seq }) => seq <= (last.get(tenantId) ?? 0));
 }
 
 async function handOvers(faults: FaultsStack): Promise<HandOver[]> {

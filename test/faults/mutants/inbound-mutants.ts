@@ -35,8 +35,8 @@ export const INBOUND_MUTANTS: CodeMutant[] = [
     patches: [
       {
         file: `${RECORDER}/message-recorder.js`,
-        before: 'const changes = facts.filter(isChange);',
-        after: `const changes = facts.filter((fact) => isChange(fact) && fact.kind !== 'message.edit');`,
+        before: 'function isChange(fact) {',
+        after: `function isChange(fact) { if (fact.kind === 'message.edit') return false;`,
       },
     ],
     scenario: scenarios.edits,

@@ -189,8 +189,8 @@ export const OUTBOUND_MUTANTS: CodeMutant[] = [
       },
       {
         file: `${MESSAGES}/dispatcher/session-lane.js`,
-        before: 'if (this.disturbed.has(message.chatId))',
-        after: 'if (false)',
+        before: 'this.disturbed.has(message.chatId)',
+        after: 'false',
       },
     ],
     scenario: scenarios.retriesInOneChat,

@@ -19,6 +19,8 @@ const TAGS = [
   ['Media', 'Files that were received or are to be sent'],
   ['Chats and contacts', 'Conversations of a session, and the people it knows'],
   ['Opt-outs', 'People who do not want to be written to'],
+  ['Events', 'What happened, numbered without a gap'],
+  ['Webhooks', 'Events posted to addresses of yours'],
   ['Account', 'Limits and usage of the tenant'],
   ['API keys', 'Create, rotate, revoke'],
   ['Tenants', 'For the operator of this installation'],

@@ -138,6 +138,23 @@ describe('what was claimed when its session ended', () => {
     expect(sends()).toHaveLength(2);
   });
 
+  it('fails with it also when the session is linked again by then', async () => {
+    const { open, opened } = gate();
+    messaging.node.scripts['message.send'] = async () => {
+      await opened;
+      return notSent('busy');
+    };
+    const id = await send();
+    await waitFor(() => sends().length === 1, { what: 'the send' });
+    const gone = snapshot({ state: 'logged_out', reason: 'logged_out', action: 'relink' });
+    await messaging.node.become(session.id, gone);
+    await tenant.client.post(`/sessions/${session.id}/start`);
+    await messaging.node.become(session.id, connected(OWN_PHONE));
+    open();
+    expect((await statusOf(tenant, id, 'failed')).error?.code).toBe('session_logged_out');
+    expect(sends()).toHaveLength(1);
+  });
+
   it('that is in the queue of an ended session all the same is found and ended', async () => {
     await messaging.node.become(session.id, snapshot({ state: 'interrupted', reason: 'network', me: null }));
     const id = await send();

@@ -6,6 +6,7 @@ import { inboundBench } from './inbound-bench.js';
 import { mediaBench } from './media-bench.js';
 import { memoryBench } from './memory-bench.js';
 import { searchBench } from './search-bench.js';
+import { senderBench } from './sender-bench.js';
 import { load, machine, toTable, withRatio, type BenchReport } from './report.js';
 
 interface Bench {
@@ -20,6 +21,7 @@ const BENCHES: Record<string, Bench> = {
   accept: { measure: acceptBench, limitMinutes: 5 },
   dispatch: { measure: dispatchBench, limitMinutes: 15 },
   inbound: { measure: inboundBench, limitMinutes: 10 },
+  sender: { measure: senderBench, limitMinutes: 20 },
   memory: { measure: memoryBench, limitMinutes: 20 },
   search: { measure: searchBench, limitMinutes: 45, onlyWhenNamed: true },
   media: { measure: mediaBench, limitMinutes: 45, onlyWhenNamed: true },

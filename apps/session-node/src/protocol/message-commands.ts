@@ -21,7 +21,7 @@ export async function sendMessage(
   const { waMessageId } = request;
   const driver = owner.connectedDriver;
   if (!driver) return notSent('session_not_connected', 'the session is not connected');
-  if (owner.isHeldBack) return notSent('contract_broken', owner.snapshot().detail ?? 'contract_broken');
+  if (owner.board.isHeldBack) return notSent('contract_broken', owner.snapshot().detail ?? 'contract_broken');
   const begun = owner.ledger.begin(waMessageId);
   if (begun === 'barred') return notSent('rejected', 'this send was given up before it began', false);
   if (begun === 'repeated') return lookUpRepeated(driver, request);

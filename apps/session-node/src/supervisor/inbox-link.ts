@@ -134,6 +134,8 @@ export class InboxLink {
     const cursor = await this.cursor;
     if (!cursor || this.source !== driver) return;
     this.opened = cursor;
+    // Reads what earlier starts put aside.
+    this.setAside('no_key', []);
     const { clock, sink, settings } = this.context;
     this.pump = new InboxPump({
       reported: this.reported,
@@ -165,8 +167,8 @@ export class InboxLink {
         this.quarantine ??= this.folder.openQuarantine(clock.now());
         const quarantine = await this.quarantine;
         const fact = await quarantine.add(reason, events);
-        if (!fact) return;
         this.vitals.quarantinedEvents = quarantine.total;
+        if (!fact) return;
         this.log.error({ reason, total: quarantine.total }, 'events were quarantined');
         if (isTold) sink.push(this.address(), fact);
       })

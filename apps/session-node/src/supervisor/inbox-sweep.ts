@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chatKind, type NodeFact } from '#contracts';
 import type { Clock } from '#kernel';
 import type { Logger } from 'pino';
@@ -175,7 +176,9 @@ export class InboxSweep {
     this.directoryDueMs = clock.monotonicMs() + DIRECTORY_INTERVAL_MS;
     const { chats, contacts } = await inbox.directory();
     this.reporter.identify([...chats, ...contacts]);
-    const form = JSON.stringify([chats, contacts]);
+    const form = createHash('sha256')
+      .update(JSON.stringify([chats, contacts]))
+      .digest('base64');
     if (form === this.directorySent) return;
     this.directorySent = form;
     const facts: NodeFact[] = [];

@@ -33,13 +33,15 @@ export class QrBoard {
     this.wake();
   }
 
+  /** Undefined also when the last one is past its time: a page that is idle makes no next one by itself. */
   get current(): ShownQr | undefined {
-    return this.shown;
+    const isGood = this.shown && Date.parse(this.shown.expiresAt) > this.clock.now().getTime();
+    return isGood ? this.shown : undefined;
   }
 
   /** The code, waiting up to `waitMs` for one to be shown; undefined when there is none then. */
   async wait(waitMs: number): Promise<ShownQr | undefined> {
-    if (this.shown || waitMs === 0) return this.shown;
+    if (this.current || waitMs === 0) return this.current;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -49,7 +51,7 @@ export class QrBoard {
       const timer = setTimeout(done, waitMs);
       this.waiters.add(done);
     });
-    return this.shown;
+    return this.current;
   }
 
   private wake(): void {

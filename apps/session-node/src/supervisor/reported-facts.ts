@@ -20,9 +20,9 @@ export class ReportedFacts {
       if (fact.kind === 'message.ack') return this.isHigherAck(fact);
       if (fact.kind !== 'message.upsert') return this.isNewChange(fact) || fresh.has(fact.target.waKey);
       const { waKey } = fact.message;
-      const isUnknown = !this.forms.has(waKey);
+      const isKnown = this.typeOf(waKey) !== '';
       if (!this.isNewForm(fact)) return false;
-      if (isUnknown) fresh.add(waKey);
+      if (!isKnown) fresh.add(waKey);
       return true;
     });
   }
@@ -36,18 +36,24 @@ export class ReportedFacts {
     this.forms.clear();
   }
 
+  /** Empty while only acks of it were reported. */
+  private typeOf(waKey: string): string {
+    return this.forms.get(waKey)?.split('|')[0] ?? '';
+  }
+
   private isHigherAck({ waKey, ack: risen }: Extract<InboxFact, { kind: 'message.ack' }>): boolean {
-    const [type = '', ack] = this.forms.get(waKey)?.split('|') ?? [];
+    const [, ack] = this.forms.get(waKey)?.split('|') ?? [];
     if (ack !== undefined && Number(ack) >= risen && risen >= 0) return false;
-    this.remember(waKey, `${type}|${risen}`);
+    this.remember(waKey, `${this.typeOf(waKey)}|${risen}`);
     return true;
   }
 
   /** The page can lose what it could read: only content in place of none is news. */
   private isNewForm({ message }: Extract<InboxFact, { kind: 'message.upsert' }>): boolean {
     const { waKey, content, ack: now } = message;
-    const [type, ack] = this.forms.get(waKey)?.split('|') ?? [];
-    const isKnown = type !== undefined && type !== '';
+    const [, ack] = this.forms.get(waKey)?.split('|') ?? [];
+    const type = this.typeOf(waKey);
+    const isKnown = type !== '';
     const isReadable = type === 'undecryptable' && content.type !== 'undecryptable';
     if (isKnown && !isReadable && Number(ack) >= (now ?? 0)) return false;
     this.remember(waKey, `${isKnown && !isReadable ? type : content.type}|${now ?? 0}`);

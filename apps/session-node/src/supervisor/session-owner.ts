@@ -92,8 +92,7 @@ export class SessionOwner {
 
   /** Stops the session and keeps its login; resolves when no process is left. */
   async stop(): Promise<void> {
-    await this.halt({ cause: 'requested' });
-    await this.inbox.close();
+    await this.suspend();
     this.board.apply({ kind: 'stop_requested' });
   }
 
@@ -140,17 +139,13 @@ export class SessionOwner {
     const driver = this.board.status.state === 'pairing' ? this.run?.activeDriver : undefined;
     const code = await this.desk.requestCode(driver, phone);
     this.board.apply({ kind: 'pairing_code_shown' });
+    if (this.board.status.reason === 'pairing_code') this.expectLink();
     return code;
   }
 
   /** The driver of a connected session; undefined in any other state. */
   get connectedDriver(): Driver | undefined {
     return this.board.status.state === 'connected' ? this.run?.activeDriver : undefined;
-  }
-
-  /** Sends wait: WhatsApp Web changed in a way we do not know. */
-  get isHeldBack(): boolean {
-    return this.board.status.reason === 'contract_broken';
   }
 
   diagnostics(): Promise<Omit<NodeResponse<'session.diagnostics'>, 'sandbox'>> {
@@ -250,8 +245,13 @@ export class SessionOwner {
   private showQr(qr: string): void {
     // A profile that was logged in and shows a QR was removed by the phone.
     if (this.login.linked) return this.run?.stop({ cause: 'unlinked' });
-    if (this.desk.qr.show(qr)) this.run?.expect(this.context.settings.linkTtlMs, { cause: 'link_expired' });
+    if (this.desk.qr.show(qr)) this.expectLink();
     this.board.apply({ kind: 'qr_shown' });
+  }
+
+  /** The time to scan or to type begins anew with the first QR and with each pairing code. */
+  private expectLink(): void {
+    this.run?.expect(this.context.settings.linkTtlMs, { cause: 'link_expired' });
   }
 
   private async settleEnd(end: RunEnd): Promise<void> {

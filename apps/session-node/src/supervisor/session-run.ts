@@ -25,6 +25,8 @@ export interface RunListener {
 const CONNECTING_PROBE_MS = 1_000;
 const SECOND_LOOK_MS = 5_000;
 const SETTLE_TIMEOUT_MS = 5_000;
+/** A launch that takes longer than this waits for the network, not for the CPU. */
+const GATE_HOLD_MS = 20_000;
 /** A browser whose page crashed is itself in order and may write its files. */
 const CRASHED_PAGE_GRACE_MS = 2_000;
 
@@ -61,7 +63,7 @@ export class SessionRun implements DriverListener {
     const { gate } = this.context;
     try {
       const release = await gate.acquire(this.abort.signal);
-      if (release) await this.open().finally(release);
+      if (release) await this.openWithin(release);
       if (!this.end) this.scheduleProbe(0);
       await this.untilEnded();
     } catch (error) {
@@ -135,6 +137,17 @@ export class SessionRun implements DriverListener {
     if (this.end) return;
     this.log.warn({ cause, err: describe(error) }, 'the browser is gone');
     this.stop({ cause: 'lost', reason: cause === 'fault' ? 'probe_failed' : cause });
+  }
+
+  /** The gate guards the CPU that a launch takes: a page that does not connect must not keep others from starting. */
+  private async openWithin(release: () => void): Promise<void> {
+    const timer = setTimeout(release, GATE_HOLD_MS);
+    try {
+      await this.open();
+    } finally {
+      clearTimeout(timer);
+      release();
+    }
   }
 
   private async open(): Promise<void> {

@@ -91,7 +91,8 @@ function fromActive(current: SessionStatus, signal: SessionSignal): SessionStatu
     case 'qr_shown':
       return current.reason === 'pairing_code' ? current : status('pairing', 'scan_qr', 'scan_qr');
     case 'pairing_code_shown':
-      return status('pairing', 'pairing_code', 'open_phone');
+      // The phone may have been linked while the code was asked for.
+      return current.state === 'pairing' ? status('pairing', 'pairing_code', 'open_phone') : current;
     case 'probed':
       return afterProbe(current, signal.report);
     case 'lost':

@@ -22,6 +22,11 @@ export class StatusBoard {
     return this.current;
   }
 
+  /** Sends wait: WhatsApp Web changed in a way we do not know. */
+  get isHeldBack(): boolean {
+    return this.current.reason === 'contract_broken';
+  }
+
   snapshot(): SessionSnapshot {
     return { ...this.current, since: this.since, provenAt: this.provenAt, me: this.me };
   }

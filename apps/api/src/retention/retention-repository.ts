@@ -47,10 +47,11 @@ const REMOVE_MESSAGES = {
   text: `WITH gone AS (
       DELETE FROM messages m WHERE m.tenant_id = $1 AND m.id = ANY ($2::text[]) AND NOT ${QUOTED}
       RETURNING m.id, m.session_id, m.chat_wa_id, m.media_id
+    ), shown AS (
+      SELECT c.tenant_id, c.id FROM gone JOIN chats c ON c.tenant_id = $1 AND c.session_id = gone.session_id
+        AND c.wa_id = gone.chat_wa_id AND c.last_message_id = gone.id FOR UPDATE OF c SKIP LOCKED
     ), chats_without AS (
-      UPDATE chats c SET last_message_id = NULL FROM gone
-      WHERE c.tenant_id = $1 AND c.session_id = gone.session_id AND c.wa_id = gone.chat_wa_id
-        AND c.last_message_id = gone.id
+      UPDATE chats c SET last_message_id = NULL FROM shown WHERE c.tenant_id = shown.tenant_id AND c.id = shown.id
     ), events_without AS (
       DELETE FROM events e USING gone WHERE e.tenant_id = $1 AND e.data ? 'messageId' AND e.data ->> 'messageId' = gone.id
     )

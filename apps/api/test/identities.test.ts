@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
@@ -214,6 +215,26 @@ describe('a person with two ids', () => {
 });
 
 describe('learning who is who', () => {
+  it('does not hold back what came in while it takes too long, and is caught up with', async () => {
+    const owner = new pg.Client(messaging.api.config.DATABASE_OWNER_URL);
+    await owner.connect();
+    const named = `'wagate_learn_identities(text,text,text[],text[])'::regprocedure`;
+    const { rows } = await owner.query<{ source: string }>(`SELECT pg_get_functiondef(${named}) AS source`);
+    const source = rows[0]?.source ?? '';
+    await owner.query(
+      source.replace(
+        /AS \$function\$[^]*\$function\$/,
+        `AS $function$ BEGIN RAISE query_canceled; END $function$`,
+      ),
+    );
+    await messaging.report(session.id, textFrom(ALEX, 'lid', 'T1'), textFrom(ALEX, 'both', 'T2'));
+    expect(idsOf(await allMessages(tenant, '/messages'))).toEqual(['T1', 'T2']);
+    await owner.query(source);
+    await owner.end();
+    await messaging.report(session.id, textFrom(ALEX, 'both', 'T3'));
+    expect(idsOf(await allMessages(tenant, `/messages?chat=${ALEX.lid}`))).toEqual(['T1', 'T2', 'T3']);
+  });
+
   it('neither loses messages that are sent meanwhile nor waits for ever: every one ends in the chat of the phone', async () => {
     const people = Array.from({ length: 20 }, (_, i): Two => ({
       phone: `49151000${String(10000 + i)}`,

@@ -93,7 +93,8 @@ export class EventIntake {
       try {
         await this.identities.learn(tenantId, sessionId, stored);
       } catch (error) {
-        if (isPassing(error)) throw error;
+        // Without it people stay two for now; what came in must not wait for that.
+        if (isPassing(error) && !tookTooLong(error)) throw error;
         this.logger.error({ ...kindOf(error), sessionId }, 'identities were not learned');
         round = MOST_ROUNDS;
       }
@@ -163,6 +164,12 @@ function newestEpoch(events: SessionEvents): number {
 
 function isPassing(error: unknown): boolean {
   return isAppError(error) || isDatabaseUnavailable(error);
+}
+
+/** The server cancelled a statement at its time limit: it would do so again (57014, query_canceled). */
+function tookTooLong(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === '57014';
 }
 
 /** Name and SQLSTATE, not the message: that may quote what a person wrote. */

@@ -63,7 +63,7 @@ function rankOf(random: number): number {
 
 /** Of the chat of a session, by the places of both. */
 export function phoneOf(session: number, chat: number): string {
-  return `4915${String(10_000_000 + session * 10_000 + chat)}`;
+  return `49151${String(10_000_000 + session * 10_000 + chat)}`;
 }
 
 /** One in 1,000 says this too, and one in 1,000 that, to have something of another script. */

@@ -1,13 +1,18 @@
 import type { FaultsTenant } from './faults-stack.js';
+import { resume } from './wait-until-quiet.js';
 import type { WorkloadRun } from './workload-run.js';
 
 const LOOK_EVERY_MS = 700;
+/** With every so-manieth look it resumes what was paused because too much went wrong. */
+const RESUMED_EACH = 5;
 const LOOKED_AT = 100;
 const PER_PAGE = 100;
 
-/** A client of a tenant that does nothing but look at its newest messages, for as long as the run lasts. */
-export async function observe(run: WorkloadRun, { client }: FaultsTenant): Promise<void> {
-  while (!run.isOver) {
+/** A client of a tenant that looks at its newest messages, and resumes what was paused, for as long as the run lasts. */
+export async function observe(run: WorkloadRun, { id, client }: FaultsTenant): Promise<void> {
+  const own = run.faults.sessions.filter(({ tenant }) => tenant.id === id);
+  for (let looks = 0; !run.isOver; looks += 1) {
+    if (looks % RESUMED_EACH === 0) for (const session of own) await resume(session);
     await client.request('GET', `/messages?direction=out&limit=${String(LOOKED_AT)}`, { kind: 'list' });
     await run.pause(LOOK_EVERY_MS);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultsStack } from './faults-stack.js';
+import type { FaultsSession, FaultsStack } from './faults-stack.js';
 
 const LOOK_EVERY_MS = 500;
 /** It has to stay quiet for this long: late acks and their look-ups come in rounds. */
@@ -19,6 +19,7 @@ export async function waitUntilQuiet(
   let last = '';
   while (quietLooks < QUIET_LOOKS) {
     await delay(LOOK_EVERY_MS);
+    for (const session of faults.sessions) await resume(session);
     const work = await faults.database.openWork();
     const expected = await expectedInbound(faults);
     const isQuiet = work.open + work.files + work.unnumbered === 0 && work.received >= expected;
@@ -29,6 +30,11 @@ export async function waitUntilQuiet(
     tell(`not quiet after ${String(deadlineMs / 1000)} s: ${now}, expected ${String(expected)} to come in`);
     return;
   }
+}
+
+/** What an owner does whose session was paused because too much went wrong in it. */
+export async function resume({ id, tenant }: FaultsSession): Promise<void> {
+  await tenant.client.request('POST', `/sessions/${id}/resume`, { kind: 'other' }, {});
 }
 
 async function expectedInbound({ stack, sessions }: FaultsStack): Promise<number> {

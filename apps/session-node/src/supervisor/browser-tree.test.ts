@@ -97,7 +97,9 @@ describe('ProfilesDirectory', () => {
     });
     process.kill(-record.pid, 'SIGKILL');
     await waitFor(async () => !(await isAlive(record)), { what: 'the holder to be gone' });
-    await new ProfilesDirectory(path).take(1_000, unexpected);
+    const profiles = new ProfilesDirectory(path);
+    await profiles.take(1_000, unexpected);
+    await profiles.release();
   });
 
   it('frees a profile of stale locks and holders before a start', async () => {

@@ -1,7 +1,7 @@
 import type { MessageContent } from '#contracts';
 
 /** Messages of a tenant that share a block of the index, in the order of their ids. */
-export const BLOCK_SIZE = 16_384;
+export const BLOCK_SIZE = 8_192;
 /** Longer words are cut, in messages and searches alike. */
 const LONGEST_WORD = 64;
 const MOST_WORDS = 2_000;

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { newId } from '#kernel';
+import { idBoundary, newId } from '#kernel';
 import type { BenchRun } from './bench-run.js';
 import { copyIn } from './copy-in.js';
 import { COPY_MESSAGES, COPY_SEARCH, SearchRows, type BenchTenant } from './search-rows.js';
@@ -61,7 +61,7 @@ export class SearchLoad {
   /** By COPY, without indexes but the primary keys; these come after. */
   async messages(tenants: readonly BenchTenant[], total: number): Promise<void> {
     // Before: none of the messages may be taken for new ones by the api's own indexing.
-    const far = newId('msg', Date.now() + 86_400_000);
+    const far = idBoundary('msg', Date.now() + 86_400_000);
     await this.client.query('UPDATE search_progress SET upto_id = $1', [far]);
     const indexes = await this.dropIndexes();
     await this.client.query(`SET session_replication_role = 'replica'`);

@@ -1,4 +1,4 @@
-import { newId } from '#kernel';
+import { idBoundary } from '#kernel';
 import { BLOCK_SIZE, toTerms, wordsOf } from '../../apps/api/src/messages/search/search-terms.js';
 import { copyRow } from './copy-in.js';
 
@@ -70,6 +70,11 @@ export function phoneOf(session: number, chat: number): string {
 export const CHINESE = '发票已经付款';
 export const RUSSIAN = 'Счёт оплачен';
 
+/** As `newId` makes them, but for times that are over. */
+function idOf(atMs: number, n: number): string {
+  return `${idBoundary('msg', atMs)}${String(n).padStart(16, '0')}`;
+}
+
 function textOf(random: () => number, n: number): string {
   const words = Array.from({ length: WORDS_PER_MESSAGE }, () => wordOf(rankOf(random())));
   if (n % 1_000 === 7) words.push(CHINESE);
@@ -132,7 +137,7 @@ export class SearchRows {
     const tenant = this.pickTenant(random());
     const place = Math.floor(random() ** 2 * tenant.sessions.length);
     const session = tenant.sessions[place] ?? '';
-    const id = newId('msg', atMs);
+    const id = idOf(atMs, n);
     const at = new Date(atMs).toISOString();
     const phone = phoneOf(place, Math.floor(random() ** 2 * CHATS_PER_SESSION));
     const chat = `${phone}@c.us`;

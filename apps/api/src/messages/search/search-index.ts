@@ -75,8 +75,9 @@ export class SearchIndex implements OnApplicationBootstrap, BeforeApplicationShu
     try {
       const indexed = await this.index();
       if (startedAt >= this.lookBackAt) {
-        await this.lookBack();
+        // One that fails is not repeated at once: it is the longer part of the work.
         this.lookBackAt = startedAt + LOOK_BACK_EVERY_MS;
+        await this.lookBack();
       }
       const restMs = REST * (performance.now() - startedAt);
       return indexed > 0 ? restMs : Math.max(restMs, EVERY_MS);

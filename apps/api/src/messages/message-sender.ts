@@ -145,7 +145,7 @@ export class MessageSender {
   ): Promise<IdempotentAnswer<MessageResource>> {
     const draft = draftOf(auth.tenantId, request, checked, media);
     const { session } = checked;
-    const eta = this.etas.isPaced(session) ? await this.etas.ofNewcomer(session, draft) : null;
+    const eta = this.etas.isPaced(session) ? await this.etas.ofAccepted(session, draft) : null;
     const resource = resourceOf(draft, checked, media, eta);
     if (idempotency) draft.idempotency = { ...idempotency, answer: JSON.stringify(resource) };
     const acceptance = await this.queue.accept(draft);

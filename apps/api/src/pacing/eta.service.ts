@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { compactPacing, type Pacing, type SessionMode } from '#contracts';
+import { Clock } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { defaultPacing, policyOf } from './default-pacing.js';
-import { forecast, forecastCap } from './pacing-forecast.js';
+import { forecast, forecastCap, QueueForecast, type PacingState } from './pacing-forecast.js';
 import {
   PacingRepository,
   type NewcomerPlace,
@@ -21,34 +22,67 @@ export interface PacedSession {
   pausedUntil: Date | null;
 }
 
+/** Of what comes into one queue within this time, one after the other is forecast without another look at it. */
+const REMEMBERED_MS = 1_000;
+const MOST_REMEMBERED = 1_000;
+
+interface Tail {
+  untilMs: number;
+  policy: Pacing;
+  forecast: QueueForecast;
+}
+
 /** Says when messages leave that wait for the pacing of their session. */
 @Injectable()
 export class EtaService {
-  private readonly fallback: Partial<Pacing>;
+  private readonly fallback: Pacing | null;
+  private readonly own = new WeakMap<object, Pacing>();
+  private readonly tails = new Map<string, Tail>();
 
   constructor(
     private readonly repository: PacingRepository,
     @Inject(API_CONFIG) config: ApiConfig,
+    @Inject(Clock) private readonly clock: Clock,
   ) {
-    this.fallback = defaultPacing(config);
+    this.fallback = policyOf({ pacing: defaultPacing(config), mode: 'live' }, {});
   }
 
   /** Whether a session has a policy, its own or the operator's. */
   isPaced(session: Pick<PacedSession, 'mode' | 'pacing'>): boolean {
-    return policyOf(session, this.fallback) !== null;
+    return this.policyOf(session) !== null;
   }
 
   /** When a message would leave that is accepted now; null: there is no policy, or nobody can tell. */
   async ofNewcomer(session: PacedSession, newcomer: NewcomerPlace): Promise<Date | null> {
-    const policy = policyOf(session, this.fallback);
+    const policy = this.policyOf(session);
     if (!policy || isPausedForGood(session)) return null;
     const { queue, places } = await this.repository.read(session, compactPacing(policy), newcomer);
     return places[0] ? etaOf(policy, session, queue, places[0]) : null;
   }
 
+  /**
+   * The same for a message that is being accepted: cheap, as many come at once. Does not look at whether it is to a
+   * stranger.
+   */
+  async ofAccepted(session: PacedSession, newcomer: NewcomerPlace): Promise<Date | null> {
+    const policy = this.policyOf(session);
+    if (!policy || isPausedForGood(session)) return null;
+    const key = `${session.id} ${String(newcomer.priority)}`;
+    const known = this.tails.get(key);
+    if (known && known.policy === policy && known.untilMs > this.clock.monotonicMs()) {
+      return new Date(known.forecast.next());
+    }
+    const limits = compactPacing({ ...policy, strangersPerDay: null });
+    const { queue, places } = await this.repository.read(session, limits, newcomer);
+    const forecast = new QueueForecast(policy, stateOf(session, queue)).skip(places[0]?.ahead ?? 0);
+    if (this.tails.size >= MOST_REMEMBERED) this.tails.clear();
+    this.tails.set(key, { untilMs: this.clock.monotonicMs() + REMEMBERED_MS, policy, forecast });
+    return new Date(forecast.next());
+  }
+
   /** When queued messages of a session leave, by their ids; those of which nobody can tell are left out. */
   async ofQueued(session: PacedSession, messageIds: string[]): Promise<Map<string, Date>> {
-    const policy = policyOf(session, this.fallback);
+    const policy = this.policyOf(session);
     const etas = new Map<string, Date>();
     if (!policy || messageIds.length === 0 || isPausedForGood(session)) return etas;
     const { queue, places } = await this.repository.read(session, compactPacing(policy), messageIds);
@@ -58,18 +92,30 @@ export class EtaService {
     }
     return etas;
   }
+
+  private policyOf({ mode, pacing }: Pick<PacedSession, 'mode' | 'pacing'>): Pacing | null {
+    if (pacing === null) return mode === 'live' ? this.fallback : null;
+    const known = this.own.get(pacing);
+    if (known) return known;
+    const policy = policyOf({ mode, pacing }, {});
+    if (policy) this.own.set(pacing, policy);
+    return policy;
+  }
 }
 
 function isPausedForGood({ pausedAt, pausedUntil }: PacedSession): boolean {
   return pausedAt !== null && pausedUntil === null;
 }
 
+function stateOf(session: PacedSession, { nowMs, nextMs, handOvers }: PacedQueue): PacingState {
+  const freeMs = Math.max(nextMs ?? nowMs, session.pausedUntil?.getTime() ?? nowMs);
+  return { nowMs, freeMs, handOvers, linkedMs: session.linkedAt?.getTime() ?? nowMs };
+}
+
 function etaOf(policy: Pacing, session: PacedSession, queue: PacedQueue, place: QueuePlace): Date | null {
-  const { nowMs, handOvers, strangerHandOvers } = queue;
-  const freeMs = Math.max(queue.nextMs ?? nowMs, session.pausedUntil?.getTime() ?? nowMs);
-  const linkedMs = session.linkedAt?.getTime() ?? nowMs;
-  const eta = forecast(policy, { nowMs, linkedMs, freeMs, handOvers }, place.ahead);
+  const eta = forecast(policy, stateOf(session, queue), place.ahead);
   if (policy.strangersPerDay === null || place.strangersAhead === null) return new Date(eta);
+  const { nowMs, strangerHandOvers } = queue;
   const room = forecastCap(policy.strangersPerDay, nowMs, strangerHandOvers, place.strangersAhead);
   return room === null ? null : new Date(Math.max(eta, room));
 }

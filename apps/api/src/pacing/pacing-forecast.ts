@@ -15,19 +15,42 @@ export interface PacingState {
 }
 
 /**
- * When a message leaves that has `ahead` others before it, if the session stays connected, nothing overtakes, and
- * sending takes no time. The gaps still to come are taken with half their jitter.
+ * Says of one message after the other when it leaves, if the session stays connected, nothing overtakes, and sending
+ * takes no time. The gaps still to come are taken with half their jitter.
  */
-export function forecast(policy: Pacing, state: PacingState, ahead: number): number {
-  const times = [...state.handOvers];
-  const gapMs = policy.gapMs + policy.jitterMs / 2;
-  let atMs = Math.max(state.nowMs, state.freeMs);
-  for (let place = 0; place <= ahead; place += 1) {
-    if (place > 0) atMs += gapMs;
-    atMs = firstRoom(policy, state.linkedMs, times, atMs);
-    times.push(atMs);
+export class QueueForecast {
+  private readonly times: number[];
+  private readonly gapMs: number;
+  private atMs: number;
+  private isFirst = true;
+
+  constructor(
+    private readonly policy: Pacing,
+    private readonly state: PacingState,
+  ) {
+    this.times = [...state.handOvers];
+    this.gapMs = policy.gapMs + policy.jitterMs / 2;
+    this.atMs = Math.max(state.nowMs, state.freeMs);
   }
-  return Math.round(atMs);
+
+  /** When the next one leaves. */
+  next(): number {
+    if (!this.isFirst) this.atMs += this.gapMs;
+    this.isFirst = false;
+    this.atMs = firstRoom(this.policy, this.state.linkedMs, this.times, this.atMs);
+    this.times.push(this.atMs);
+    return Math.round(this.atMs);
+  }
+
+  skip(count: number): this {
+    for (let i = 0; i < count; i += 1) this.next();
+    return this;
+  }
+}
+
+/** When a message leaves that has `ahead` others before it. */
+export function forecast(policy: Pacing, state: PacingState, ahead: number): number {
+  return new QueueForecast(policy, state).skip(ahead).next();
 }
 
 /** The same for a cap of its own within 24 hours. */

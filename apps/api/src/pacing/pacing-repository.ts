@@ -28,7 +28,7 @@ export interface NewcomerPlace {
 }
 
 /** Looking whether somebody is a stranger costs; further back in a queue the caps decide anyway. */
-const MOST_STRANGERS_LOOKED_AT = 2_000;
+const MOST_STRANGERS_LOOKED_AT = 500;
 const MOST_LOOKED_AT = 50_000;
 
 const QUEUE = {

@@ -25,12 +25,14 @@ interface Verdict {
   failure?: string;
 }
 
-/** `npm run faults -- mutants [--only "part of a name"] [--seed 1]`: each mutant has to be caught, and nothing else. */
+/** `npm run faults -- mutants [--only "part of a name,part of another"] [--seed 1]`: each mutant has to be caught, and nothing else. */
 export async function run(options: FaultOptions): Promise<number> {
-  const only = options.text('only') ?? '';
+  const only = (options.text('only') ?? '').split(',');
   const seed = options.number('seed', 1);
   const tell = teller();
-  const mutants = [...OUTBOUND_MUTANTS, ...INBOUND_MUTANTS].filter(({ name }) => name.includes(only));
+  const mutants = [...OUTBOUND_MUTANTS, ...INBOUND_MUTANTS].filter(({ name }) =>
+    only.some((part) => name.includes(part)),
+  );
   const scenarios = [...new Set(mutants.map(({ scenario }) => scenario))];
   tell(`${String(scenarios.length)} scenarios on the program as it is`);
   const sound = await play(scenarios, seed);

@@ -12,7 +12,7 @@ describe('a burst of messages that come in', () => {
       sessions: 2,
       deeds: ['kill api', 'kill browser'],
       listensLate: false,
-      quietDeadlineMs: 150_000,
+      quietDeadlineMs: 400_000,
       tell: () => undefined,
     });
     const { history, violations, deeds } = result;
@@ -20,5 +20,5 @@ describe('a burst of messages that come in', () => {
     expect(kindsOf(violations), `the history is in ${kept}`).toEqual([]);
     expect(deeds.map(({ deed }) => deed)).toEqual(['kill api', 'kill browser']);
     expect(history.messages.filter(({ direction }) => direction === 'in')).toHaveLength(MESSAGES);
-  }, 400_000);
+  }, 900_000);
 });

@@ -25,7 +25,7 @@ describe('a random history', () => {
       nemesisEveryMs: [1_000, 3_000],
       deeds: DEEDS,
       unknownFinalSeconds: 30,
-      quietDeadlineMs: 150_000,
+      quietDeadlineMs: 400_000,
       tell: () => undefined,
     });
     const { history, violations, deeds } = result;
@@ -36,5 +36,5 @@ describe('a random history', () => {
     expect(history.handOvers.length).toBeGreaterThan(10);
     expect(history.messages.filter(({ direction }) => direction === 'in').length).toBeGreaterThan(10);
     expect(history.events?.length).toBeGreaterThan(history.handOvers.length);
-  }, 400_000);
+  }, 900_000);
 });

@@ -44,6 +44,8 @@ export const ERROR_STATUS = {
   rate_limited: 429,
   daily_limit_reached: 429,
   pairing_limit_reached: 429,
+  stream_limit_reached: 429,
+  upgrade_required: 426,
   internal: 500,
   channel_cannot: 501,
   service_unavailable: 503,

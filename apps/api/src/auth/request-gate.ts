@@ -29,6 +29,11 @@ export class RequestGate {
     this.limiter.assertAllowed(states);
   }
 
+  /** Whether the key of a request that is still running is good yet. @throws AppError when it is not */
+  async assertStillAllowed(request: ApiRequest): Promise<void> {
+    await this.authenticator.authenticate(presentedKey(request), request.ip);
+  }
+
   /** Counts a request of whoever it may be. @throws AppError `rate_limited` */
   enterUnknown(request: ApiRequest, reply: ApiReply): void {
     const states = [this.limiter.takeAnonymous(request.ip)];

@@ -3,12 +3,15 @@ import { SessionsModule } from '../sessions/index.js';
 import { EventFeedController } from './event-feed.controller.js';
 import { EventFeedService } from './event-feed.service.js';
 import { EventRepository } from './event-repository.js';
+import { EventSocket } from './stream/event-socket.js';
+import { EventStreamController } from './stream/event-stream.controller.js';
+import { EventStreamService } from './stream/event-stream.service.js';
 
 /** What tenants read of the event log. */
 @Module({
   imports: [SessionsModule],
-  controllers: [EventFeedController],
-  providers: [EventFeedService, EventRepository],
+  controllers: [EventFeedController, EventStreamController],
+  providers: [EventFeedService, EventRepository, EventStreamService, EventSocket],
   exports: [EventRepository],
 })
 export class EventFeedModule {}

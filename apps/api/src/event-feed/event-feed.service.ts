@@ -5,7 +5,7 @@ import { EVENTS_CHANNEL } from '../events/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import type { EventPage, EventQuery } from './event-feed.dto.js';
 import { toEnvelope } from './event-envelope.js';
-import { EventRepository, type EventFilter, type EventSlice } from './event-repository.js';
+import { EventRepository, type EventFilter, type EventSlice, type EventViewer } from './event-repository.js';
 
 /** A notification that was missed delays an answer by this at most. */
 const LOOK_EVERY_MS = 5_000;
@@ -28,9 +28,14 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    this.end();
+    await this.stopListening?.();
+  }
+
+  /** Nobody waits any longer, from now on. */
+  end(): void {
     this.isClosing = true;
     this.tell(null);
-    await this.stopListening?.();
   }
 
   /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed` */
@@ -39,7 +44,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
       query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
     const filter = { types: query.type && [query.type], sessionId: session?.id };
     const { limit, after = 0, wait = 0 } = query;
-    const { events, lastSeq, hasMore } = await this.read(auth, filter, {
+    const { events, lastSeq, hasMore } = await this.next(auth, filter, {
       limit,
       after,
       waitMs: wait * 1_000,
@@ -47,20 +52,21 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
     return { data: events.map(toEnvelope), nextCursor: hasMore ? String(lastSeq) : null, lastSeq };
   }
 
-  private async read(
-    auth: AuthContext,
+  /** What follows `after`: at once when there is something, else as soon as there is, within `waitMs`. */
+  async next(
+    viewer: EventViewer,
     filter: EventFilter,
-    { limit, after, waitMs }: { limit: number; after: number; waitMs: number },
+    { limit, after, waitMs, signal }: { limit: number; after: number; waitMs: number; signal?: AbortSignal },
   ): Promise<EventSlice> {
     const until = performance.now() + waitMs;
     for (let from = after; ;) {
-      const news = this.nextNews(auth.tenantId, Math.min(until - performance.now(), LOOK_EVERY_MS));
-      const slice = await this.events.list(auth, filter, { after: from, limit }).catch((error: unknown) => {
+      const news = this.nextNews(viewer.tenantId, Math.min(until - performance.now(), LOOK_EVERY_MS), signal);
+      const slice = await this.events.list(viewer, filter, { after: from, limit }).catch((error: unknown) => {
         news.cancel();
         throw error;
       });
       from = slice.lastSeq;
-      const isOver = performance.now() >= until || this.isClosing;
+      const isOver = performance.now() >= until || this.isClosing || signal?.aborted;
       if (slice.events.length > 0 || isOver) {
         news.cancel();
         return slice;
@@ -71,17 +77,23 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
     }
   }
 
-  private nextNews(tenantId: string, withinMs: number): { happened: Promise<void>; cancel: () => void } {
+  private nextNews(
+    tenantId: string,
+    withinMs: number,
+    signal?: AbortSignal,
+  ): { happened: Promise<void>; cancel: () => void } {
     let cancel = () => {};
     const happened = new Promise<void>((resolve) => {
       const waiting = this.waiting.get(tenantId) ?? new Set();
       const end = () => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
         waiting.delete(end);
         if (waiting.size === 0) this.waiting.delete(tenantId);
         resolve();
       };
       const timer = setTimeout(end, Math.max(withinMs, 0));
+      signal?.addEventListener('abort', end);
       waiting.add(end);
       this.waiting.set(tenantId, waiting);
       cancel = end;

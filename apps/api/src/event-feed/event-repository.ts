@@ -66,6 +66,16 @@ const SLICE = {
 export class EventRepository {
   constructor(private readonly database: Database) {}
 
+  /** `seq` of the newest event; 0 when there was none yet. */
+  async lastSeq(tenantId: string): Promise<number> {
+    const [row] = await this.database.tenantSql(tenantId, (query) =>
+      query<{ last: number }>('SELECT last_seq::float8 AS last FROM event_counters WHERE tenant_id = $1', [
+        tenantId,
+      ]),
+    );
+    return row?.last ?? 0;
+  }
+
   list(viewer: EventViewer, filter: EventFilter, { after, limit }: EventRange): Promise<EventSlice> {
     return this.database.tenantSql(viewer.tenantId, async (query) => {
       const [bounds] = await query<{ last: number; first: number | null }>(BOUNDS, [viewer.tenantId, after]);

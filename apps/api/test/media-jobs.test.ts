@@ -66,11 +66,12 @@ function sql<Row extends object>(text: string, values: unknown[]): Promise<Row[]
   return messaging.api.database.workerSql((query) => query<Row & Record<string, unknown>>(text, values));
 }
 
-/** Types and data of the events of one file. */
+/** Types and data of the events of one file, but for those of its message. */
 function told(mediaId: string): Promise<{ type: string; data: Record<string, unknown> }[]> {
-  return sql(`SELECT type, data FROM events WHERE data -> 'media' ->> 'id' = $1 ORDER BY position`, [
-    mediaId,
-  ]);
+  return sql(
+    `SELECT type, data FROM events WHERE type LIKE 'media.%' AND data -> 'media' ->> 'id' = $1 ORDER BY position`,
+    [mediaId],
+  );
 }
 
 describe('a download', () => {
@@ -117,6 +118,19 @@ describe('a download', () => {
         ),
       { what: 'the bytes to be removed' },
     );
+  });
+
+  it('that finds the object store away costs no attempt, and is stored when it is back', async () => {
+    let calls = 0;
+    messaging.node.scripts['media.download'] = (request) => {
+      calls += 1;
+      if (calls === 1) return { outcome: 'failed', retry: true, reason: 'store_unavailable' };
+      return store(request);
+    };
+    const { id, media } = await receive();
+    await mediaIs(id, 'stored');
+    const rows = await sql<{ attempts: number }>('SELECT attempts FROM media WHERE id = $1', [media?.id]);
+    expect([calls, rows]).toEqual([2, [{ attempts: 1 }]]);
   });
 
   it('of a file that is announced as too large is not begun', async () => {

@@ -53,7 +53,7 @@ const CLAIM = {
       AND (d.claimed_until IS NULL OR d.claimed_until < now())
     RETURNING d.tenant_id AS "tenantId", d.id, d.session_id AS "sessionId", c.epoch, c.node_name AS "nodeName",
       c.url AS "nodeUrl", d.wa_key AS "waKey", d.object_key AS "objectKey", d.mime_type AS "mimeType", d.filename,
-      d.size::float8 AS size, d.sha256, d.attempts`,
+      d.size::float8 AS size, d.sha256, d.attempts, d.error AS "lastError"`,
 };
 
 /** Only while it is ours: what another process has taken over meanwhile, that one ends. */

@@ -21,6 +21,8 @@ export interface MediaJob {
   sha256: string | null;
   /** Attempts before this one. */
   attempts: number;
+  /** What the last attempt ended with. */
+  lastError: string | null;
 }
 
 /** What came of a job: of the node's answer, or of a look at it before the node was asked. */
@@ -51,6 +53,9 @@ export interface RetryPolicy {
 /** A session that is away is looked for again after this; it costs no attempt. */
 const HELD_WAIT_MS = 15_000;
 
+/** An object store that stays away is tried again within this; it costs no attempt, so that no outage loses a file. */
+const STORE_WAIT_MS = 5 * 60_000;
+
 /** What becomes of a job: stored only when the bytes are those that WhatsApp announced. */
 export function endOf(job: MediaJob, answer: JobAnswer, policy: RetryPolicy): JobEnd {
   const pending: JobEnd = { state: 'pending', counts: false, waitMs: HELD_WAIT_MS, error: null };
@@ -61,6 +66,11 @@ export function endOf(job: MediaJob, answer: JobAnswer, policy: RetryPolicy): Jo
     const { size, sha256, mimeType, filename } = answer;
     const file = { size, sha256, mimeType, filename: filename ?? job.filename };
     return { ...pending, state: 'stored', counts: true, file };
+  }
+  if (answer.outcome === 'failed' && answer.reason === 'store_unavailable') {
+    const isFirst = job.lastError !== answer.reason;
+    const waitMs = isFirst ? retryWaitMs(0, policy.firstWaitMs) : retryWaitMs(0, STORE_WAIT_MS);
+    return { ...pending, waitMs, error: answer.reason };
   }
   const error = answer.outcome === 'stored' ? 'hash_mismatch' : answer.reason;
   const mayRetry = answer.outcome === 'stored' || answer.retry;

@@ -56,6 +56,20 @@ async function ask<T>(what: string, work: Promise<T>, timeoutMs = REQUEST_TIMEOU
   }
 }
 
+/**
+ * A kept connection may be closed by the store at the moment it is used again. What may be done twice is then done once
+ * more, on another one.
+ */
+async function onceMore<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
+    if (code !== 'ECONNRESET' && code !== 'EPIPE') throw error;
+    return work();
+  }
+}
+
 /** Keeps media in a bucket of an S3-compatible store, through the minio client. */
 export class S3MediaStore extends MediaStore {
   private readonly client: Client;
@@ -176,8 +190,13 @@ export class S3MediaStore extends MediaStore {
 
   private async putWhole(key: string, contentType: string, bytes: Buffer): Promise<void> {
     const headers = { 'Content-Type': contentType };
-    const work = this.client.putObject(this.bucket, key, bytes, bytes.length, headers);
-    await ask('storing media', work, PART_TIMEOUT_MS);
+    const put = () =>
+      ask(
+        'storing media',
+        this.client.putObject(this.bucket, key, bytes, bytes.length, headers),
+        PART_TIMEOUT_MS,
+      );
+    await onceMore(put);
   }
 
   private async putParts(key: string, contentType: string, first: Buffer, rest: AsyncGenerator<Part>) {
@@ -189,7 +208,8 @@ export class S3MediaStore extends MediaStore {
       const send = async (body: Buffer) => {
         const partNumber = etags.length + 1;
         const part = { bucketName: bucket, objectName: key, uploadID: uploadId, partNumber, headers: {} };
-        const { etag } = await ask('storing media', client.uploadPart(part, body), PART_TIMEOUT_MS);
+        const upload = () => ask('storing media', client.uploadPart(part, body), PART_TIMEOUT_MS);
+        const { etag } = await onceMore(upload);
         etags.push({ part: partNumber, etag });
       };
       await send(first);

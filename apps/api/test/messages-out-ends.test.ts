@@ -160,9 +160,9 @@ describe('what was claimed when its session ended', () => {
     const id = await send();
     // As an accept leaves it that is committed just after the end.
     await messaging.api.database.workerSql((query) =>
-      query(`UPDATE sessions SET state = 'logged_out', linked_at = NULL WHERE id = $1`, [session.id]),
+      query(`UPDATE sessions SET desired = 'deleted' WHERE id = $1`, [session.id]),
     );
-    expect((await statusOf(tenant, id, 'failed')).error?.code).toBe('session_logged_out');
+    expect((await statusOf(tenant, id, 'failed')).error?.code).toBe('session_deleted');
   });
 });
 

@@ -155,7 +155,7 @@ describe('10,000 messages in a burst over 10 sessions', () => {
       query('SELECT kind, error FROM quarantined_facts'),
     );
     expect(problems).toEqual([]);
-  }, 240_000);
+  }, 600_000);
 });
 
 /** Rows, chats and contacts of a session are exactly what was said, each chat in order under both ids. */

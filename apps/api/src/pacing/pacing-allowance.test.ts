@@ -192,7 +192,7 @@ describe('what a policy lets a session hand over', () => {
           expectKept(policy, await sendAll(session, numbersFrom(seed)));
         });
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
@@ -227,7 +227,7 @@ describe('what a policy lets a session hand over', () => {
           );
         });
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 });

@@ -8,6 +8,7 @@ interface Inbound {
 }
 
 interface InboundRow {
+  id: string;
   text: string;
   from: string;
 }
@@ -44,7 +45,7 @@ export class InboundTraffic implements Round {
 
   rows(): Promise<InboundRow[]> {
     return this.target.query<InboundRow & object>(
-      `SELECT m.content ->> 'text' AS text, m.author_phone AS "from" FROM messages m
+      `SELECT m.id, m.content ->> 'text' AS text, m.author_phone AS "from" FROM messages m
        WHERE m.direction = 'in' AND m.session_id = $1 AND m.content ->> 'text' = ANY($2) ORDER BY m.occurred_at, m.id`,
       [this.target.session.id, this.messages.map(({ text }) => text)],
     );
@@ -71,6 +72,16 @@ export class InboundTraffic implements Round {
     ).catch(() => undefined);
   }
 
+  /** Each recorded message is announced in the event log, once. */
+  private async countTold(rows: InboundRow[]): Promise<{ events: number; messages: number }> {
+    const [told] = await this.target.query<{ events: number; messages: number }>(
+      `SELECT count(*)::int AS events, count(DISTINCT data ->> 'messageId')::int AS messages FROM events
+       WHERE type = 'message.received' AND data ->> 'messageId' = ANY($1)`,
+      [rows.map(({ id }) => id)],
+    );
+    return told ?? { events: 0, messages: 0 };
+  }
+
   async verify(): Promise<Verdict> {
     await this.calm();
     const rows = await this.rows();
@@ -83,10 +94,11 @@ export class InboundTraffic implements Round {
       if (mine < (last.get(from) ?? -1)) disordered += 1;
       else last.set(from, mine);
     }
+    const told = await this.countTold(rows);
     return {
       ...NOTHING,
-      lost: this.messages.length - texts.size,
-      doubled: rows.length - texts.size,
+      lost: this.messages.length - texts.size + (rows.length - told.messages),
+      doubled: rows.length - texts.size + (told.events - told.messages),
       disordered,
     };
   }

@@ -24,7 +24,7 @@ describe('one kill at a point, on the whole of wagate', () => {
   let target: KillStack;
 
   beforeAll(async () => {
-    target = await KillStack.start({ unknownFinalSeconds: 20 });
+    target = await KillStack.start();
   }, SLOW_MS);
   afterAll(() => target.close());
 

@@ -4,6 +4,7 @@ import { HOST_SCENARIOS } from './host-scenarios.js';
 import { INBOUND_SCENARIOS } from './inbound-scenarios.js';
 import type { KillStack } from './kill-stack.js';
 import { OUTBOUND_SCENARIOS } from './outbound-scenarios.js';
+import { waitFor } from '../../support/wait-for.js';
 import { NOTHING, sum, type Round, type RoundContext, type Scenario, type Verdict } from './scenario.js';
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -60,9 +61,24 @@ export async function runScenario(
 }
 
 async function renewNode(target: KillStack): Promise<void> {
+  await waitFor(async () => !(await isInFirstDoubt(target)), {
+    what: 'the first looks for what is not known',
+    deadlineMs: 120_000,
+    pollMs: 250,
+  });
   await target.stack.node.stop();
   await target.stack.node.start();
   await target.connected();
+}
+
+/** Something is not known, and its node, which may prove that it never began, has not answered for it yet. */
+async function isInFirstDoubt(target: KillStack): Promise<boolean> {
+  const rows = await target.query(
+    `SELECT FROM messages m JOIN message_attempts a ON a.tenant_id = m.tenant_id AND a.message_id = m.id
+       AND a.number = m.attempts
+     WHERE m.status = 'unknown' AND a.lookups < 2`,
+  );
+  return rows.length > 0;
 }
 
 /** After a round that broke off anywhere: everything runs, and nothing is set. */

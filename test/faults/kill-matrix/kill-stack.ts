@@ -12,16 +12,15 @@ import { startStack, type Stack } from '../../support/stack.js';
 import { TcpRelay } from '../../support/tcp-relay.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { waitFor } from '../../support/wait-for.js';
+import { ProgramCopy } from '../nemesis/program-copy.js';
 import { DurablePostgres } from './durable-postgres.js';
 
 export type Part = 'api' | 'node';
 
 const QUERY_TIMEOUT_MS = 10_000;
 
-export interface KillStackOptions {
-  /** After this an unknown fate is final: a day in production, here long enough for a browser to come back. */
-  unknownFinalSeconds?: number;
-}
+/** After this an unknown fate is final: a day in production, here long enough for a browser to come back. */
+const UNKNOWN_FINAL_SECONDS = 40;
 
 /**
  * The whole of wagate to be killed: both processes as built, with failpoints that can be set while they run; a
@@ -37,6 +36,7 @@ export class KillStack {
 
   private constructor(
     readonly stack: Stack,
+    readonly programs: string,
     readonly postgres: DurablePostgres,
     readonly objectStore: TcpRelay,
     readonly nodeEnv: Record<string, string>,
@@ -44,22 +44,20 @@ export class KillStack {
     private readonly ends: (() => Promise<unknown>)[],
   ) {}
 
-  static async start(options: KillStackOptions = {}): Promise<KillStack> {
+  static async start(): Promise<KillStack> {
     const folder = await temporaryFolder('wagate-kill-');
     const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
     try {
-      return await KillStack.startIn(folder, ends, options);
+      return await KillStack.startIn(folder, ends);
     } catch (error) {
       for (const end of ends.reverse()) await end();
       throw error;
     }
   }
 
-  private static async startIn(
-    folder: string,
-    ends: (() => Promise<unknown>)[],
-    { unknownFinalSeconds = 40 }: KillStackOptions,
-  ): Promise<KillStack> {
+  private static async startIn(folder: string, ends: (() => Promise<unknown>)[]): Promise<KillStack> {
+    const copy = await ProgramCopy.make('kill-matrix');
+    ends.push(() => copy.remove());
     const postgres = await DurablePostgres.start(join(folder, 'postgres'));
     ends.push(() => postgres.remove());
     const access = { accessKey: 'wagate', secretKey: randomBytes(20).toString('hex'), bucket: 'media' };
@@ -82,18 +80,19 @@ export class KillStack {
     };
     const stack = await startStack({
       profile: '2026-09',
+      programs: copy.programs,
       database: { url: postgres.url, name: 'wagate', drop: () => Promise.resolve() },
       apiEnv: {
         ...both,
         WAGATE_FAILPOINTS: `@${planFile(folder, 'api')}`,
-        MESSAGE_UNKNOWN_FINAL_SECONDS: String(unknownFinalSeconds),
+        MESSAGE_UNKNOWN_FINAL_SECONDS: String(UNKNOWN_FINAL_SECONDS),
         KEY_REQUESTS_PER_MINUTE: '1000000',
         TENANT_REQUESTS_PER_MINUTE: '1000000',
       },
       nodeEnv,
     });
     ends.push(() => stack.close());
-    const self = new KillStack(stack, postgres, relay, nodeEnv, folder, ends);
+    const self = new KillStack(stack, copy.programs, postgres, relay, nodeEnv, folder, ends);
     self.client = (await stack.createTenant('Killed')).client;
     await stack.simulated.post('/accounts', { phone: self.phone, name: 'Me' });
     self.session = await linkSession(stack, self.client, self.phone);

@@ -91,8 +91,13 @@ export class OutboundTraffic implements Round {
     );
   }
 
+  /** Until each has ended. */
+  ended(): Promise<Row[]> {
+    return this.waitForRows((row) => ENDED.includes(row.status));
+  }
+
   async verify(): Promise<Verdict> {
-    const rows = await this.waitForRows((row) => ENDED.includes(row.status));
+    const rows = await this.ended();
     const texts = new Set(this.messages.map(({ text }) => text));
     const handed = (await sentBy(this.target.stack, this.target.phone)).filter((sent) =>
       texts.has(sent.body ?? ''),

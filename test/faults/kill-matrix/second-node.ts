@@ -26,7 +26,7 @@ export async function startSecondNode(target: KillStack): Promise<NodeHost> {
   await mkdir(profiles, { recursive: true });
   const part = new ChildPart({
     name: 'session-node',
-    program: 'dist/apps/session-node/src/main.js',
+    program: join(target.programs, 'apps/session-node/src/main.js'),
     env: {
       ...nodeEnv,
       HOST: '127.0.0.1',

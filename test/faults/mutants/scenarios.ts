@@ -68,7 +68,6 @@ export async function shuffledAcks(scene: Scene): Promise<void> {
   await scene.lookAtAll();
   await scene.whileNodeIsAway(() => scene.ackAll(1));
   await scene.ackAll(1);
-  await scene.ackAll(0);
   await delay(3_000);
   await scene.lookAtAll();
 }

@@ -40,7 +40,9 @@ export class WebhookReceiver {
 
   /** What was delivered, parsed. */
   get events(): { id: string; seq: number; type: string; data: Record<string, unknown> }[] {
-    return this.posts.map(({ body }) => JSON.parse(body) as { id: string; seq: number; type: string; data: never });
+    return this.posts.map(
+      ({ body }) => JSON.parse(body) as { id: string; seq: number; type: string; data: never },
+    );
   }
 
   async close(): Promise<void> {

@@ -78,7 +78,13 @@ describe('chats', () => {
     await reportChats(id, chat('4915100000001'));
     await reportChats(id, chat('4915100000001', { name: 'Anna B.' }));
     expect(await listOf(`/chats?session=${id}`)).toMatchObject([
-      { waId: '4915100000001@c.us', name: 'Anna B.', phone: '4915100000001', lid: '11111@lid', kind: 'person' },
+      {
+        waId: '4915100000001@c.us',
+        name: 'Anna B.',
+        phone: '4915100000001',
+        lid: '11111@lid',
+        kind: 'person',
+      },
     ]);
   });
 
@@ -136,7 +142,13 @@ describe('chats', () => {
 
   it('are one chat under phone and LID: a later phone form takes over, a later LID finds it', async () => {
     const { id } = await linked();
-    const byLid: WaChat = { id: '77777@lid', kind: 'person', name: 'Only LID', phone: null, lid: '77777@lid' };
+    const byLid: WaChat = {
+      id: '77777@lid',
+      kind: 'person',
+      name: 'Only LID',
+      phone: null,
+      lid: '77777@lid',
+    };
     const messageId = newId('msg');
     await touch(id, [byLid], [{ waId: '77777@lid', messageId, at: new Date(Date.UTC(2030, 0, 1)) }]);
     const [before] = await listOf(`/chats?session=${id}`);

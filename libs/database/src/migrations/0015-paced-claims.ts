@@ -10,7 +10,6 @@ LANGUAGE sql STABLE AS $$
     WHERE i.tenant_id = tenant AND i.session_id = session AND i.phone || '@c.us' = chat
       AND i.phone = split_part(chat, '@', 1)
 $$;
-
 -- Notes that the attempts of a session are marked as paced, or no longer; those of the last day with them, so that a
 -- policy counts what left before it. While the session's row is held by others this waits for another claim: they may
 -- wait for this one.

@@ -30,7 +30,8 @@ describe("the README's first message", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wagate-readme-'));
-    stack = await startStack({ profile: '2026-09' });
+    // As npm start has it.
+    stack = await startStack({ profile: '2026-09', apiEnv: { ALLOW_PRIVATE_WEBHOOK_URLS: 'true' } });
     ({ key, client } = await stack.createTenant('README'));
     await stack.simulated.post('/accounts', { phone: ECHO_PHONE, name: 'Echo', persona: 'echo' });
     await stack.simulated.post('/accounts', {
@@ -55,6 +56,8 @@ describe("the README's first message", () => {
     const { stdout } = await run('bash', ['first-message.sh'], { cwd: folder, timeout: SCRIPT_DEADLINE_MS });
 
     expect(stdout).not.toContain('urn:wagate:problem');
+    expect(stdout).toMatch(/^event: message\.received$/m);
+    expect(stdout).toContain('"secret":"whsec_');
     const session = await client.get<SessionView>('/sessions/support');
     expect(session.body).toMatchObject({ state: 'connected', me: { phone: OWN_PHONE } });
     const sent = await client.get<{ data: MessageView[] }>('/messages?direction=out');

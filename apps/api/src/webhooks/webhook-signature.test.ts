@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import { newWebhookSecret, signatureHeaders } from './webhook-signature.js';
@@ -34,7 +35,22 @@ describe('a signature', () => {
     expect(() => new Webhook(secret).verify(changed.body, headers)).toThrow();
   });
 
-  it('is the HMAC that the documents show', () => {
+  it('is checked by the lines that the documents show', async () => {
+    const document = await readFile(new URL('../../../../docs/webhooks.md', import.meta.url), 'utf8');
+    const [, lines = ''] = /```js\n([^]*?)```/.exec(document) ?? [];
+    const { isGenuine } = (await import(`data:text/javascript,${encodeURIComponent(lines)}`)) as {
+      isGenuine: (headers: Record<string, string>, body: string, secret: string) => boolean;
+    };
+    const secrets = [newWebhookSecret(), newWebhookSecret()];
+    const headers = signatureHeaders(secrets, CONTENT);
+    for (const secret of secrets) expect(isGenuine(headers, CONTENT.body, secret)).toBe(true);
+    expect(isGenuine(headers, `${CONTENT.body} `, secrets[0] ?? '')).toBe(false);
+    expect(isGenuine(headers, CONTENT.body, newWebhookSecret())).toBe(false);
+    const old = signatureHeaders(secrets, { ...CONTENT, timestamp: CONTENT.timestamp - 600 });
+    expect(isGenuine(old, CONTENT.body, secrets[0] ?? '')).toBe(false);
+  });
+
+  it('is an HMAC under the secret as its specification says', () => {
     const secret = newWebhookSecret();
     const headers = signatureHeaders([secret], CONTENT);
     const key = Buffer.from(secret.slice('whsec_'.length), 'base64');

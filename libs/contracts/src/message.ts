@@ -37,7 +37,10 @@ export const MESSAGE_STATUSES = [
 export const messageStatusSchema = z.enum(MESSAGE_STATUSES);
 export type MessageStatus = z.infer<typeof messageStatusSchema>;
 
-/** Acks as WhatsApp counts them: −1 error, 0 pending, 1 server, 2 device, 3 read, 4 played. */
+/**
+ * Acks as WhatsApp counts them: −1 error, 0 pending, 1 server, 2 device, 3 read, 4 played. WhatsApp Web counts its
+ * errors further down; a node tells all of them as −1.
+ */
 export const ackSchema = z.int().min(-1).max(4);
 
 /** A file that belongs to a message, where its bytes are not part of the content. */

@@ -1,4 +1,4 @@
-import { waKey, type NodeRequest, type NodeResponse, type SendOutcome } from '#contracts';
+import type { NodeRequest, NodeResponse, SendOutcome } from '#contracts';
 import { AppError, withDeadline, type Clock } from '#kernel';
 import type { MediaStore } from '#media-store';
 import {
@@ -11,7 +11,7 @@ import {
   type SendOrder,
 } from '../driver.js';
 import { routeArgs } from './browser-route.js';
-import { isoOf } from './converters/index.js';
+import { foundOf } from './converters/index.js';
 import { GuardedClient } from './guarded-client.js';
 import { browserArgs, browserEnvironment } from './launch-options.js';
 import { reportOf } from './link-state.js';
@@ -99,12 +99,7 @@ export class WebjsDriver extends Driver {
   ): Promise<NodeResponse<'message.lookup'>['found']> {
     const wanted = messages.map(({ waMessageId, chatId }) => ({ waMessageId, chatId }));
     const found = await this.agent.call('lookup', [wanted]);
-    return found.map((message) => ({
-      waMessageId: message.id,
-      waKey: waKey(message),
-      ack: message.ack,
-      timestamp: isoOf(message.t),
-    }));
+    return found.flatMap(foundOf);
   }
 
   downloadMedia(order: DownloadOrder): Promise<NodeResponse<'media.download'>> {

@@ -10,7 +10,7 @@ import type {
   SweptChat,
   Unreported,
 } from '../driver.js';
-import { ackFact, chatOf, factOf, personOf } from './converters/index.js';
+import { chatOf, factOf, personOf } from './converters/index.js';
 import type { RawItem, RawSwept } from './page/agent-api.js';
 import type { PageAgent } from './page-agent.js';
 
@@ -59,7 +59,8 @@ export class WebjsInbox implements DriverInbox {
 
   async acksOf(waKeys: string[]): Promise<InboxFact[]> {
     const acks = await this.agent().call('acksOf', [waKeys]);
-    return acks.map((ack) => ackFact(ack, this.clock.now()));
+    const items = acks.map((ack) => ({ kind: 'ack' as const, ack }));
+    return this.sorted(items, [], 'sweep').facts;
   }
 
   async directory(): Promise<{ chats: WaChat[]; contacts: WaPerson[] }> {

@@ -1,4 +1,5 @@
 import type { RawAck, RawDrained, RawItem } from './agent-api.js';
+import { ackNumber } from './ack-number.js';
 import { changeItems } from './changes.js';
 import { describeError } from './describe-error.js';
 import { keyParts } from './ids.js';
@@ -87,7 +88,8 @@ export function keylessForm(msg: WaMsg): string {
 
 export function ackOf(msg: WaMsg): RawAck | undefined {
   const key = keyParts(msg.id);
-  return key && typeof msg.ack === 'number' ? { ...key, ack: msg.ack } : undefined;
+  const ack = ackNumber(msg.ack);
+  return key && ack !== undefined ? { ...key, ack } : undefined;
 }
 
 /** A model that cannot be read is told as keyless: it must not take the others with it. */

@@ -1,4 +1,5 @@
 import type { RawMedia, RawMessage, RawPerson } from './agent-api.js';
+import { ackNumber } from './ack-number.js';
 import { idsOf, keyParts, toWid, widText } from './ids.js';
 import { wa, type WaMsg } from './wa.js';
 
@@ -53,7 +54,7 @@ export function rawMessage(msg: WaMsg): RawMessage | undefined {
     vcards: vcardsOf(msg),
     poll: pollOf(msg),
     quotedId: msg.quotedStanzaID ?? null,
-    ack: msg.ack ?? null,
+    ack: ackNumber(msg.ack) ?? null,
   };
 }
 

@@ -1,5 +1,5 @@
+import { ackNumber } from './ack-number.js';
 import { SEND_PHASES, type RawSendOrder, type RawSendResult, type SendPhase } from './agent-api.js';
-
 import { findPreview } from './link-preview.js';
 import { findByWaKey, findSent, requireKey } from './messages.js';
 import { errorNamesShim } from './shims/error-names.js';
@@ -209,5 +209,5 @@ function notSent(
 
 function handed(msg: WaMsg): RawSendResult {
   const key = requireKey(msg);
-  return { outcome: 'handed', key, chatId: key.remote, ack: msg.ack ?? 0, t: msg.t };
+  return { outcome: 'handed', key, chatId: key.remote, ack: ackNumber(msg.ack) ?? 0, t: msg.t };
 }

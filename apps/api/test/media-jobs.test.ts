@@ -209,6 +209,41 @@ describe('downloading again', () => {
   });
 });
 
+describe('the end of a session', () => {
+  it.each([
+    ['session_deleted', (id: string) => tenant.client.request('DELETE', `/sessions/${id}`)],
+    [
+      'session_logged_out',
+      (id: string) => messaging.node.become(id, snapshot({ state: 'logged_out', reason: 'unlinked' })),
+    ],
+  ])('ends what waits in WhatsApp, told once: %s', async (code, endSession) => {
+    const before = { tenant, session };
+    ({ tenant, session } = await messaging.connect());
+    try {
+      messaging.node.scripts['media.download'] = () => FAILS;
+      const files = [await receive(), await receive()].map(({ id, media }) => ({
+        id,
+        media: media?.id ?? '',
+      }));
+      await sql(`UPDATE media SET next_attempt_at = now() + interval '1 hour' WHERE session_id = $1`, [
+        session.id,
+      ]);
+      await endSession(session.id);
+      for (const { id, media } of files) {
+        const failed = { id: media, state: 'failed', url: null, error: code, sha256: SHA256 };
+        expect(await told(media)).toEqual([
+          {
+            type: 'media.failed',
+            data: { messageId: id, media: expect.objectContaining(failed) as unknown },
+          },
+        ]);
+      }
+    } finally {
+      ({ tenant, session } = before);
+    }
+  });
+});
+
 describe('the end of a process', () => {
   it('gives back what it was fetching', async () => {
     messaging.node.scripts['media.download'] = () => new Promise<Answer>(() => undefined);

@@ -25,19 +25,25 @@ const RELEASE = {
     WHERE state = 'pending' AND claimed_until IS NOT NULL AND claimed_by = $1 RETURNING id`,
 };
 
-/** One per session and a few per node, the oldest first; only of sessions that are connected. */
+/**
+ * One per session and a few per node, the oldest first; only of sessions that are connected. Begins with these and looks
+ * up the next file of each, so what it costs does not grow with what waits.
+ */
 const CLAIM = {
   name: 'media_jobs_claim',
   text: `WITH ready AS (
-      SELECT DISTINCT ON (d.session_id) d.tenant_id, d.id, d.created_at, s.epoch, n.name AS node_name, n.url
-      FROM media d
-      JOIN sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id
-        AND s.state = 'connected' AND s.desired = 'running'
-      JOIN nodes n ON n.name = s.node_name AND n.last_seen_at > now() - interval '20 s'
-      WHERE d.state = 'pending' AND d.next_attempt_at <= now() AND (d.claimed_until IS NULL OR d.claimed_until < now())
-        AND NOT EXISTS (SELECT FROM media o WHERE o.session_id = d.session_id AND o.state = 'pending'
+      SELECT d.tenant_id, d.id, d.created_at, s.epoch, n.name AS node_name, n.url
+      FROM nodes n
+      JOIN sessions s ON s.node_name = n.name AND s.state = 'connected' AND s.desired = 'running'
+      CROSS JOIN LATERAL (
+        SELECT w.tenant_id, w.id, w.created_at FROM media w
+        WHERE w.tenant_id = s.tenant_id AND w.session_id = s.id AND w.state = 'pending'
+          AND w.next_attempt_at <= now() AND (w.claimed_until IS NULL OR w.claimed_until < now())
+        ORDER BY w.created_at LIMIT 1
+      ) d
+      WHERE n.last_seen_at > now() - interval '20 s'
+        AND NOT EXISTS (SELECT FROM media o WHERE o.session_id = s.id AND o.state = 'pending'
           AND o.claimed_until > now())
-      ORDER BY d.session_id, d.created_at
     ), placed AS (
       SELECT ready.*, row_number() OVER (PARTITION BY node_name ORDER BY created_at) AS place,
         (SELECT count(*) FROM media o JOIN sessions s ON s.tenant_id = o.tenant_id AND s.id = o.session_id

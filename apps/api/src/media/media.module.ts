@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { MediaStore, S3MediaStore } from '#media-store';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { NodesModule } from '../nodes/index.js';
+import { SessionsModule } from '../sessions/index.js';
 import { MediaBucket } from './media-bucket.js';
 import { MediaDownload } from './media-download.js';
 import { MediaIntake } from './media-intake.js';
@@ -15,11 +16,12 @@ import { MediaRepository } from './media-repository.js';
 import { MediaController } from './media.controller.js';
 import { MediaService } from './media.service.js';
 import { registerMultipart } from './multipart-form.js';
+import { PendingMedia } from './pending-media.js';
 import { UploadBudget } from './upload-budget.js';
 
 /** Files: uploads, downloads, and the jobs that bring them in from WhatsApp. */
 @Module({
-  imports: [NodesModule],
+  imports: [NodesModule, SessionsModule],
   controllers: [MediaController],
   providers: [
     MediaService,
@@ -29,6 +31,7 @@ import { UploadBudget } from './upload-budget.js';
     MediaJobRepository,
     MediaJobWorker,
     MediaRedownload,
+    PendingMedia,
     UploadBudget,
     {
       provide: S3MediaStore,

@@ -70,6 +70,12 @@ export interface Unreported {
   event: string;
 }
 
+/** Unix seconds of a message in a chat; 0 when its time is unknown. */
+export interface MessagePlace {
+  chatId: string;
+  seconds: number;
+}
+
 /** What one chat holds from a time on. `complete`: nothing between that time and now is missing. */
 export interface SweptChat {
   chatId: string;
@@ -114,6 +120,8 @@ export interface ChatHead {
 export interface Drained {
   facts: InboxFact[];
   unreported: Unreported[];
+  /** Where the messages among the unreported stand, as far as that is known. */
+  unreportedAt: MessagePlace[];
   /** More waits in the page. */
   more: boolean;
 }

@@ -45,7 +45,7 @@ function inboxOf(chats: Record<string, Partial<SweptChat>>): DriverInbox {
     failure: null,
   };
   return {
-    drain: () => Promise.resolve({ facts: [], unreported: [], more: false }),
+    drain: () => Promise.resolve({ facts: [], unreported: [], unreportedAt: [], more: false }),
     chatHeads: () => Promise.resolve(heads),
     sweep: (wishes) => Promise.resolve(wishes.map(({ chatId }) => ({ ...whole, chatId, ...chats[chatId] }))),
     changesSince: () => Promise.resolve({ facts: [], unreported: [], next: null }),
@@ -71,10 +71,13 @@ describe('InboxPump', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  const cursors = async (): Promise<Record<string, number>> =>
+    (JSON.parse(await readFile(join(folder, 'cursor.json'), 'utf8')) as { chats: Record<string, number> })
+      .chats;
+
   /** @returns the cursors of the chats once the whole store was swept */
-  const sweep = async (inbox: DriverInbox): Promise<Record<string, number>> => {
-    const path = join(folder, 'cursor.json');
-    const cursor = await InboxCursor.load(path, 1_000, (error) => {
+  const sweep = async (inbox: DriverInbox, sweepIntervalMs = 60_000): Promise<Record<string, number>> => {
+    const cursor = await InboxCursor.load(join(folder, 'cursor.json'), 1_000, (error) => {
       throw error;
     });
     let swept = false;
@@ -99,12 +102,12 @@ describe('InboxPump', () => {
       onFact: () => undefined,
       reported: new ReportedFacts(),
       onUnreported: (events) => keyless.push(...events.map(({ event }) => event)),
-      sweepIntervalMs: 60_000,
+      sweepIntervalMs,
     });
     pump.start();
     await waitFor(() => swept, { what: 'the end of the sweep' });
     await cursor.flush();
-    return (JSON.parse(await readFile(path, 'utf8')) as { chats: Record<string, number> }).chats;
+    return cursors();
   };
 
   it('reports the other chats when one cannot be read, and does not pass that one', async () => {
@@ -129,6 +132,39 @@ describe('InboxPump', () => {
     );
     expect(chats).toEqual({ 'a@c.us': SECONDS - 11 });
     expect(keyless).toEqual(['{"type":"chat"}', '{"type":"image"}']);
+  });
+
+  it('keeps the cursor before a message that the page signalled and that it could not read', async () => {
+    const inbox = inboxOf({ 'a@c.us': {}, 'b@c.us': {} });
+    let isFirst = true;
+    // The first sweep finds nothing yet; then comes the signal, then the next sweeps.
+    await sweep(
+      {
+        ...inbox,
+        chatHeads: () => (isFirst ? Promise.resolve([]) : inbox.chatHeads()),
+        drain: async (limit) => {
+          if (!isFirst) return inbox.drain(limit);
+          isFirst = false;
+          const unreportedAt = [{ chatId: 'a@c.us', seconds: SECONDS - 10 }];
+          return {
+            facts: [],
+            unreported: [{ reason: 'unreadable', event: '{}' }],
+            unreportedAt,
+            more: false,
+          };
+        },
+      },
+      20,
+    );
+    const chats = await waitFor(
+      async () => {
+        const known = await cursors();
+        return 'b@c.us' in known ? known : undefined;
+      },
+      { what: 'the cursor of the other chat' },
+    );
+    expect(keyless).toEqual(['{}']);
+    expect(chats).toEqual({ 'a@c.us': SECONDS - 11, 'b@c.us': SECONDS });
   });
 
   it('reads a chat piece by piece, and moves its cursor after the last', async () => {

@@ -110,7 +110,9 @@ export class InboxPump {
     for (;;) {
       await this.reporter.hasRoom();
       if (this.reporter.isStopped) return;
-      const { facts, unreported, more } = await this.options.inbox.drain(DRAIN_LIMIT);
+      const { inbox, cursor } = this.options;
+      const { facts, unreported, unreportedAt, more } = await inbox.drain(DRAIN_LIMIT);
+      for (const { chatId, seconds } of unreportedAt) cursor.holdChat(chatId, seconds);
       this.reporter.setAside(unreported);
       this.reporter.report(facts);
       if (!more) return;

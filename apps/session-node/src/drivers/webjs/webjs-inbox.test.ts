@@ -3,7 +3,7 @@ import { SystemClock } from '#kernel';
 import type { Page } from 'puppeteer';
 import { foundOf } from './converters/index.js';
 import { PageAgent } from './page-agent.js';
-import type { PageAgentApi } from './page/agent-api.js';
+import type { PageAgentApi, RawItem, RawMessage } from './page/agent-api.js';
 import { WebjsInbox } from './webjs-inbox.js';
 
 const CHAT = '4915112345678@c.us';
@@ -23,6 +23,30 @@ describe('WebjsInbox', () => {
   it('tells the acks that the contract knows, whatever stands beside them', async () => {
     const acksOf = () => Promise.resolve([7, 2, -7, 1.5].map((ack) => ({ ...key(String(ack)), ack })));
     expect(await inboxOf({ acksOf }).acksOf([])).toMatchObject([{ kind: 'message.ack', ack: 2 }]);
+  });
+
+  it('says where a signalled message stands that makes no fact', async () => {
+    const person = { id: CHAT, phone: null, lid: null, name: null };
+    const message: RawMessage = {
+      ...key('A'),
+      chat: person,
+      author: person,
+      t: 1_700_000_000,
+      type: 'chat',
+      body: 'hello',
+      caption: null,
+      media: null,
+      location: null,
+      vcards: [],
+      poll: null,
+      quotedId: null,
+      ack: 1,
+    };
+    const items: RawItem[] = [1, 99].map((ack) => ({ kind: 'message', message: { ...message, ack } }));
+    const drained = await inboxOf({ drain: () => ({ items, keyless: [], more: false }) }).drain(9);
+    expect(drained.facts).toHaveLength(1);
+    expect(drained.unreported).toMatchObject([{ reason: 'unreadable' }]);
+    expect(drained.unreportedAt).toEqual([{ chatId: CHAT, seconds: 1_700_000_000 }]);
   });
 });
 

@@ -6,6 +6,7 @@ import type {
   Drained,
   DriverInbox,
   InboxFact,
+  MessagePlace,
   SweepWish,
   SweptChat,
   Unreported,
@@ -28,7 +29,8 @@ export class WebjsInbox implements DriverInbox {
 
   async drain(limit: number): Promise<Drained> {
     const { items, keyless, more } = await this.agent().call('drain', [limit]);
-    return { ...this.sorted(items, keyless, 'live'), more };
+    const { facts, unreported, unreportedAt } = this.sorted(items, keyless, 'live');
+    return { facts, unreported, unreportedAt, more };
   }
 
   async chatHeads(): Promise<ChatHead[]> {
@@ -49,7 +51,8 @@ export class WebjsInbox implements DriverInbox {
   async changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<ChangedPiece> {
     const args: [number, number, number] = [sinceSeconds, baselineSeconds, from];
     const { items, next } = await this.agent().call('changesSince', args, SWEEP_TIMEOUT_MS);
-    return { ...this.sorted(items, [], 'sweep'), next };
+    const { facts, unreported } = this.sorted(items, [], 'sweep');
+    return { facts, unreported, next };
   }
 
   async standOf(waKeys: string[]): Promise<InboxFact[]> {
@@ -69,26 +72,27 @@ export class WebjsInbox implements DriverInbox {
   }
 
   private sweptOf({ items, keyless, oldestKeylessSeconds, ...rest }: RawSwept): SweptChat {
-    const { facts, unreported, oldestSeconds } = this.sorted(items, keyless, 'sweep');
-    const oldest = [oldestKeylessSeconds, oldestSeconds].filter((seconds) => seconds !== null);
+    const { facts, unreported, unreportedAt } = this.sorted(items, keyless, 'sweep');
+    const oldest = unreportedAt.map(({ seconds }) => seconds);
+    if (oldestKeylessSeconds !== null) oldest.push(oldestKeylessSeconds);
     const oldestUnreportedSeconds = oldest.length > 0 ? Math.min(...oldest) : null;
     return { ...rest, facts, unreported, oldestUnreportedSeconds };
   }
 
-  /** Facts, and what makes none with the time of the oldest message among it. */
+  /** Facts, and what makes none with the places of the messages among it. */
   private sorted(items: readonly RawItem[], keyless: readonly string[], origin: 'live' | 'sweep') {
     const facts: InboxFact[] = [];
     const unreported = keyless.map((event): Unreported => ({ reason: 'no_key', event }));
-    let oldestSeconds: number | null = null;
+    const unreportedAt: MessagePlace[] = [];
     for (const item of items) {
       const fact = this.validFact(item, origin);
       if (fact) facts.push(fact);
       else {
         unreported.push({ reason: 'unreadable', event: JSON.stringify(item) });
-        oldestSeconds = Math.min(oldestSeconds ?? Infinity, secondsOf(item));
+        unreportedAt.push(...placesOf(item));
       }
     }
-    return { facts, unreported, oldestSeconds };
+    return { facts, unreported, unreportedAt };
   }
 
   private validFact(item: RawItem, origin: 'live' | 'sweep'): InboxFact | undefined {
@@ -103,8 +107,9 @@ export class WebjsInbox implements DriverInbox {
   }
 }
 
-/** Time of a message; a change holds no chat back. */
-function secondsOf(item: RawItem): number {
-  if (item.kind !== 'message') return Infinity;
-  return Number.isFinite(item.message.t) ? item.message.t : 0;
+/** A change holds no chat back. */
+function placesOf(item: RawItem): MessagePlace[] {
+  if (item.kind !== 'message') return [];
+  const { chat, t } = item.message;
+  return [{ chatId: chat.id, seconds: Number.isFinite(t) ? t : 0 }];
 }

@@ -131,6 +131,30 @@ describe('a message that WhatsApp does not acknowledge', () => {
   });
 });
 
+describe('an api process that others hold for dead while its call is under way', () => {
+  it('leaves a message that goes on being looked for when the answer brings no ack', async () => {
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    messaging.node.scripts['message.send'] = async (request) => {
+      await answered;
+      return handed(request, 0);
+    };
+    const id = await send();
+    await waitFor(() => sends().length === 1, { what: 'the call' });
+    await messaging.api.database.workerSql(async (query) => {
+      await query(`UPDATE messages SET status = 'unknown' WHERE id = $1`, [id]);
+      await query(
+        `UPDATE message_attempts SET outcome = 'unknown', reason = 'process_gone', ended_at = now(), lookup_at = now()
+         WHERE message_id = $1`,
+        [id],
+      );
+    });
+    answer();
+    await statusOf(tenant, id, 'unknown_final');
+    expect(sends()).toHaveLength(1);
+  });
+});
+
 describe('several api processes', () => {
   it('share the queues: everything is handed over once', async () => {
     const other = await anotherApi();

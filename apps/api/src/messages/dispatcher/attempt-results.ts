@@ -92,10 +92,9 @@ function settleHanded(message: MessageState, outcome: Handed, now: Date): Settle
     occurredAt: new Date(outcome.timestamp),
   };
   const progress = applyAck(standing, outcome.ack, now);
-  return {
-    message: progress ? withEnd({ ...standing, ...progress }, now) : standing,
-    attempt: { outcome: 'handed', reason: null, lookup: false },
-  };
+  const after = progress ? withEnd({ ...standing, ...progress }, now) : standing;
+  // Held for dead meanwhile, and not acknowledged: looking for it goes on.
+  return { message: after, attempt: { outcome: 'handed', reason: null, lookup: after.status === 'unknown' } };
 }
 
 export function fail(message: MessageState, errorCode: string, now: Date): MessageState {

@@ -181,4 +181,23 @@ describe('a lane', () => {
     await turns(20);
     expect(queue.called).toHaveLength(1);
   });
+
+  it.each(['locked', 'busy'] as const)('rests between claims that are answered "%s"', async (state) => {
+    const messages: Queued[] = [{ id: '0-0', chatId: '0', state: 'queued' }];
+    const queue = new Queue(messages, () => ({ outcome: HANDED, slowness: 0 }));
+    let isHeld = true;
+    let claims = 0;
+    const claim = async (): Promise<Claim> => {
+      claims += 1;
+      return isHeld ? Promise.resolve({ state }) : queue.claim();
+    };
+    const lane = new SessionLane({ ...queue.parts(), claim });
+    lane.wake();
+    await turns(1_000);
+    // Each rest takes longer than a turn does.
+    expect(claims).toBeLessThan(100);
+    isHeld = false;
+    while (messages[0]?.state !== 'done') await turn();
+    await lane.stop();
+  });
 });

@@ -12,9 +12,8 @@ const MOST_IN_FLIGHT = 4;
 const REFILL_AT = 4;
 /** Calls noted at a time: those under way, and those that come next. What crashes has as many to be looked up. */
 const MOST_NOTED = 2 * MOST_IN_FLIGHT;
-const LOCKED_RETRY_MS = 5;
-/** Another process has messages of the session under way, which takes what is due itself. */
-const BUSY = { baseMs: 100, maxMs: 1_000 };
+/** Another process claims; or has messages of the session under way, and takes what is due itself. */
+const OTHERS = { locked: { baseMs: 5, maxMs: 250 }, busy: { baseMs: 100, maxMs: 1_000 } };
 /** New messages for a session that is away do not each ask for it; its return does. */
 const HELD_PAUSE_MS = 1_000;
 const FAILED_CLAIM_RETRY_MS = 1_000;
@@ -26,6 +25,8 @@ const LONGEST_REST_MS = 60_000;
 const UNTOLD_REST_MS = 1_000;
 /** What is new may be for people who may be written to; but not each message asks. */
 const STRANGERS_PAUSE_MS = 250;
+/** Then what is to others may become due again without a word. */
+const STRANGERS_REST_MS = 3_000;
 const PAUSE = { baseMs: 500, maxMs: 30_000 };
 
 /**
@@ -50,7 +51,7 @@ export class SessionLane {
   });
   private pausedUntilMs = 0;
   private pauses = 0;
-  private busies = 0;
+  private waits = 0;
   /** The answer of a claim was lost: it may have been made all the same. */
   private mayHaveLost = false;
   private isCallingAlone = false;
@@ -182,19 +183,16 @@ export class SessionLane {
       if (this.mayHaveLost) await this.parts.recover();
       this.mayHaveLost = false;
       const claim = await this.parts.claim();
-      if (claim.state === 'busy') this.waitForOthers();
-      else this.busies = 0;
+      if (claim.state === 'busy' || claim.state === 'locked') this.waitForOthers(claim.state);
+      else this.waits = 0;
       if (claim.state === 'claimed') this.take(claim);
       else if (claim.state === 'paced') this.waitForPace(claim);
       else if (claim.state === 'paused') this.release();
-      else if (claim.state === 'locked') this.later(LOCKED_RETRY_MS);
       else if (claim.state === 'held') this.pausedUntilMs = performance.now() + HELD_PAUSE_MS;
     } catch (error) {
       this.mayHaveLost = true;
       this.parts.claimFailed(error);
-      // Not the timer alone: the step after this claim would make the next one at once.
-      this.pausedUntilMs = performance.now() + FAILED_CLAIM_RETRY_MS;
-      this.later(FAILED_CLAIM_RETRY_MS);
+      this.rest(FAILED_CLAIM_RETRY_MS);
     }
   }
 
@@ -210,14 +208,18 @@ export class SessionLane {
   private waitForPace({ waitMs, strangers }: Extract<Claim, { state: 'paced' }>): void {
     const restMs = Math.min(waitMs ?? UNTOLD_REST_MS, LONGEST_REST_MS);
     this.pausedUntilMs = performance.now() + (strangers ? Math.min(restMs, STRANGERS_PAUSE_MS) : restMs);
-    this.timer.set(restMs);
+    this.timer.set(strangers ? Math.min(restMs, STRANGERS_REST_MS) : restMs);
   }
 
-  private waitForOthers(): void {
-    const waitMs = backoff(this.busies++, BUSY);
+  private waitForOthers(state: 'busy' | 'locked'): void {
+    this.rest(1 + backoff(this.waits++, OTHERS[state]));
+    if (state === 'busy') this.parts.busyElsewhere();
+  }
+
+  /** Not the timer alone: the step after this claim would make the next one at once. */
+  private rest(waitMs: number): void {
     this.pausedUntilMs = performance.now() + waitMs;
     this.later(waitMs);
-    this.parts.busyElsewhere();
   }
 
   private later(waitMs: number): void {

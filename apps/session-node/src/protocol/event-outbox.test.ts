@@ -122,24 +122,76 @@ describe('EventOutbox', () => {
     expect(isTaken).toBe(false);
   });
 
+  it('tells again under the epoch of now what was refused under one that is past', async () => {
+    const address = addressOf();
+    let epoch = 1;
+    const sent: [number, string][] = [];
+    let taken = 0;
+    const { outbox } = await start({
+      epochOf: () => epoch,
+      post: ({ events }) => {
+        sent.push(...events.map((event): [number, string] => [event.epoch, event.fact.kind]));
+        const isStale = events.some((event) => event.epoch < 2);
+        // The session is placed here anew while the answer is on its way.
+        epoch = 2;
+        return Promise.resolve({
+          staleSessions: isStale ? [address.sessionId] : [],
+          staleEpochs: isStale ? [1] : [],
+        });
+      },
+    });
+    outbox.push(address, ackFact(1));
+    outbox.push(address, { kind: 'session.state', snapshot: STOPPED });
+    outbox.push(address, ackFact(2));
+    outbox.whenTaken(address.sessionId, () => (taken = sent.length));
+    await waitFor(() => outbox.totalPending === 0, { what: 'all to be taken' });
+    const first = ['message.ack', 'session.state', 'message.ack'].map((kind) => [1, kind]);
+    expect(sent).toEqual([...first, [2, 'message.ack'], [2, 'message.ack']]);
+    expect(taken).toBe(5);
+  });
+
+  it('counts nothing as taken of an epoch that is lost, also what comes later or waits', async () => {
+    const address = addressOf();
+    let epoch: number | undefined = 1;
+    const called: string[] = [];
+    const stale: object[] = [];
+    const { api, outbox } = await start({ epochOf: () => epoch, onStale: (found) => stale.push(...found) });
+    const whenTaken = (what: string) => outbox.whenTaken(address.sessionId, () => called.push(what));
+    api.staleSessions = [address.sessionId];
+    for (let count = 0; count < 600; count += 1) outbox.push(address, ackFact(count));
+    whenTaken('waits');
+    await waitFor(() => stale.length > 0, { what: 'the answer' });
+    api.staleSessions = [];
+    whenTaken('later');
+    await waitFor(() => outbox.totalPending === 0, { what: 'the rest to be sent' });
+    whenTaken('afterwards');
+    expect(called).toEqual([]);
+    epoch = 2;
+    outbox.push({ ...address, epoch }, ackFact(1));
+    whenTaken('placed anew');
+    await waitFor(() => called.length > 0, { what: 'the new one to be taken' });
+    expect(called).toEqual(['placed anew']);
+  });
+
   it('tells what waited under the epoch that the session has by now, but a state under its own', async () => {
     const address = addressOf();
     const { api, outbox } = await start({ epochOf: () => 4 });
-    const snapshot: SessionSnapshot = {
-      state: 'stopped',
-      reason: 'requested',
-      action: 'start',
-      detail: null,
-      since: new Date().toISOString(),
-      provenAt: null,
-      me: null,
-    };
-    outbox.push(address, { kind: 'session.state', snapshot });
+    outbox.push(address, { kind: 'session.state', snapshot: STOPPED });
     outbox.push(address, ackFact(1));
     await waitFor(() => api.events.length === 2, { what: 'both to arrive' });
     expect(api.events.map(({ epoch }) => epoch)).toEqual([1, 4]);
   });
 });
+
+const STOPPED: SessionSnapshot = {
+  state: 'stopped',
+  reason: 'requested',
+  action: 'start',
+  detail: null,
+  since: new Date().toISOString(),
+  provenAt: null,
+  me: null,
+};
 
 function waKeyOf(fact: NodeFact): string {
   return fact.kind === 'message.ack' ? fact.waKey : '';

@@ -43,6 +43,8 @@ const RETRY = { baseMs: 250, maxMs: 5_000 };
  */
 export class EventOutbox implements EventSink {
   private readonly queues = new Map<string, Entry[]>();
+  /** Epochs under which something was not taken because another epoch owns the session: it is never taken then. */
+  private readonly lostEpochs = new Map<string, number>();
   private readonly roomWaiters = new Map<string, Set<() => void>>();
   private readonly maxPerSession: number;
   private wake: (() => void) | undefined;
@@ -82,6 +84,7 @@ export class EventOutbox implements EventSink {
   }
 
   whenTaken(sessionId: string, callback: () => void): void {
+    if (this.isLost(sessionId)) return;
     const last = this.queues.get(sessionId)?.at(-1);
     if (last) last.taken.push(callback);
     else callback();
@@ -130,7 +133,8 @@ export class EventOutbox implements EventSink {
     try {
       const { nodeName, post } = this.options;
       await failpoint('node.events.before-post');
-      const answer = await post({ nodeName, events: batch.map((entry) => this.stamped(entry.event)) });
+      const events = batch.map((entry) => this.stamped(entry.event));
+      const answer = await post({ nodeName, events });
       await failpoint('node.events.after-post');
       this.attempt = 0;
       this.batchLimit = Math.min(MAX_BATCH_EVENTS, this.batchLimit * 2);
@@ -138,7 +142,8 @@ export class EventOutbox implements EventSink {
         sessionId,
         epoch: answer.staleEpochs?.[index],
       }));
-      this.settle(batch, new Set(answer.staleSessions));
+      const left = new Set(stale.flatMap((session) => this.giveUp(session, batch, events)));
+      this.settle(batch.filter((entry) => !left.has(entry)));
       if (stale.length > 0) this.options.onStale(stale);
     } catch (error) {
       if (isRefusal(error)) this.narrow(batch, error);
@@ -156,6 +161,33 @@ export class EventOutbox implements EventSink {
     return epoch !== undefined && epoch > event.epoch ? { ...event, epoch } : event;
   }
 
+  /**
+   * Of a session that another epoch owns nothing counts as taken. Should this node have it under a later epoch by
+   * now, what the page told goes out again, under that one.
+   * @returns the entries that stay
+   */
+  private giveUp({ sessionId, epoch }: StaleSession, batch: Entry[], events: NodeEvent[]): Entry[] {
+    const mine = batch.filter((entry) => entry.event.sessionId === sessionId);
+    const sent = events.filter((event) => event.sessionId === sessionId).map((event) => event.epoch);
+    const refused = epoch ?? Math.max(...sent);
+    if ((this.options.epochOf(sessionId) ?? 0) > refused) {
+      const told = mine.filter(({ event }) => event.fact.kind !== 'session.state');
+      for (const entry of mine) if (!told.includes(entry)) entry.taken = [];
+      return told;
+    }
+    this.lostEpochs.set(sessionId, Math.max(refused, this.lostEpochs.get(sessionId) ?? 0));
+    for (const entry of this.queues.get(sessionId) ?? []) entry.taken = [];
+    return [];
+  }
+
+  private isLost(sessionId: string): boolean {
+    const lost = this.lostEpochs.get(sessionId);
+    if (lost === undefined) return false;
+    if ((this.options.epochOf(sessionId) ?? 0) <= lost) return true;
+    this.lostEpochs.delete(sessionId);
+    return false;
+  }
+
   private narrow(batch: Entry[], error: unknown): void {
     if (batch.length > 1) {
       this.batchLimit = Math.max(1, Math.floor(batch.length / 2));
@@ -168,7 +200,7 @@ export class EventOutbox implements EventSink {
       'the api refused an event; it is put aside',
     );
     if (entry) this.options.onRefused(entry.event);
-    this.settle(batch, new Set());
+    this.settle(batch);
   }
 
   private async waitBeforeRetry(error: unknown): Promise<void> {
@@ -179,17 +211,15 @@ export class EventOutbox implements EventSink {
     await this.pause(waitMs);
   }
 
-  private settle(batch: Entry[], stale: ReadonlySet<string>): void {
-    const done = new Set(batch);
-    for (const sessionId of new Set(batch.map((entry) => entry.event.sessionId))) {
-      const queue = this.queues.get(sessionId) ?? [];
-      while (queue[0] && done.has(queue[0])) queue.shift();
+  private settle(settled: Entry[]): void {
+    const done = new Set(settled);
+    for (const sessionId of new Set(settled.map((entry) => entry.event.sessionId))) {
+      const queue = (this.queues.get(sessionId) ?? []).filter((entry) => !done.has(entry));
       if (queue.length === 0) this.queues.delete(sessionId);
+      else this.queues.set(sessionId, queue);
       if (queue.length < this.maxPerSession) for (const go of this.roomWaiters.get(sessionId) ?? []) go();
     }
-    for (const { event, taken } of batch) {
-      if (!stale.has(event.sessionId)) for (const callback of taken) callback();
-    }
+    for (const { taken } of settled) for (const callback of taken) callback();
   }
 
   /** The first events of every session, evenly, within the limits of one batch. */

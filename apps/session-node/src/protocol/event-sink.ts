@@ -4,7 +4,10 @@ import type { NodeFact, SessionAddress } from '#contracts';
 export interface EventSink {
   /** Queues a fact. State facts always fit; for others ask {@link room} first. */
   push(address: SessionAddress, fact: NodeFact): void;
-  /** Calls back once when the api has taken (or refused for good) all that is queued of the session now. */
+  /**
+   * Calls back once when the api has taken (or refused for good) all that was pushed for the session. Never when part
+   * of it was not taken because another epoch owns the session.
+   */
   whenTaken(sessionId: string, callback: () => void): void;
   /** Resolves at once while the session's queue has room, else when it has again or `signal` is aborted. */
   room(sessionId: string, signal: AbortSignal): Promise<void>;

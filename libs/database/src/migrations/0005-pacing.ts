@@ -25,6 +25,9 @@ ALTER TABLE message_attempts
   ADD COLUMN stranger boolean NOT NULL DEFAULT false;
 CREATE INDEX message_attempts_paced ON message_attempts
   (session_id, (coalesce(ended_at, timestamptz 'infinity')) DESC) WHERE paced;
+-- What a session that gets a policy has to mark.
+CREATE INDEX message_attempts_unpaced ON message_attempts
+  (session_id, (coalesce(ended_at, timestamptz 'infinity'))) WHERE NOT paced;
 
 -- Bad answers in a row. Nothing has to be written for a good one: "sent" is the session's count of acknowledged
 -- messages when the row was written, and a row with another count is of a streak that ended.
@@ -153,5 +156,53 @@ BEGIN
       next_stranger_at := coalesce(used.oldest + interval '86400 s', timestamptz 'infinity');
     END IF;
   END IF;
+END $$;
+
+-- Notes that the attempts of a session are marked as paced, or no longer; those of the last day with them, so that a
+-- policy counts what left before it: a piece at a time, and true once there is nothing left to mark. While the session's
+-- row is held by others its note waits for another claim: they may wait for this one.
+CREATE FUNCTION wagate_mark_paced(tenant text, target text, marked boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF marked THEN
+    UPDATE message_attempts a SET paced = true, stranger = wagate_is_stranger(tenant, target, m.chat_wa_id)
+    FROM (SELECT u.message_id, u.number FROM message_attempts u
+      WHERE u.session_id = target AND NOT u.paced AND u.tenant_id = tenant
+        AND coalesce(u.ended_at, timestamptz 'infinity') > now() - interval '86400 s'
+      ORDER BY u.session_id, coalesce(u.ended_at, timestamptz 'infinity') LIMIT 2000) unmarked
+    JOIN messages m ON m.tenant_id = tenant AND m.id = unmarked.message_id
+    WHERE a.tenant_id = tenant AND a.message_id = unmarked.message_id AND a.number = unmarked.number AND NOT a.paced;
+    IF FOUND THEN
+      RETURN false;
+    END IF;
+  END IF;
+  PERFORM FROM sessions s WHERE s.tenant_id = tenant AND s.id = target FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    UPDATE sessions s SET is_paced = marked WHERE s.tenant_id = tenant AND s.id = target;
+  END IF;
+  RETURN true;
+END $$;
+
+-- Due messages of a session that are to no stranger, in their order and in one go: a queue may hold thousands that are.
+-- It is searched 5,000 messages deep, not to its end.
+CREATE FUNCTION wagate_due_to_known(tenant text, target text, waiting text[], taken text[], most integer)
+RETURNS TABLE (id text, chat text) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY SELECT k.id, k.chat FROM (
+    SELECT q.id, q.priority, q.chat_wa_id AS chat FROM messages q
+    WHERE q.session_id = target AND q.status = 'queued' AND q.due_at <= now()
+      AND (q.expires_at IS NULL OR q.expires_at > now())
+      AND q.chat_wa_id <> ALL (waiting) AND q.id <> ALL (taken)
+    ORDER BY q.priority DESC, q.id LIMIT 5000) k
+  WHERE NOT (k.chat LIKE '%@c.us' OR k.chat LIKE '%@lid')
+    OR EXISTS (SELECT FROM messages i
+      WHERE i.tenant_id = tenant AND i.session_id = target AND i.chat_wa_id = k.chat AND i.direction = 'in')
+    OR EXISTS (SELECT FROM identities d JOIN messages i ON i.tenant_id = tenant AND i.session_id = target
+        AND i.chat_wa_id = d.phone || '@c.us' AND i.direction = 'in'
+      WHERE d.tenant_id = tenant AND d.session_id = target AND d.lid = k.chat)
+    OR EXISTS (SELECT FROM identities d JOIN messages i ON i.tenant_id = tenant AND i.session_id = target
+        AND i.chat_wa_id = d.lid AND i.direction = 'in'
+      WHERE d.tenant_id = tenant AND d.session_id = target AND d.phone = split_part(k.chat, '@', 1)
+        AND d.phone || '@c.us' = k.chat)
+  ORDER BY k.priority DESC, k.id LIMIT most;
 END $$;
 `;

@@ -10,24 +10,6 @@ LANGUAGE sql STABLE AS $$
     WHERE i.tenant_id = tenant AND i.session_id = session AND i.phone || '@c.us' = chat
       AND i.phone = split_part(chat, '@', 1)
 $$;
--- Notes that the attempts of a session are marked as paced, or no longer; those of the last day with them, so that a
--- policy counts what left before it. While the session's row is held by others this waits for another claim: they may
--- wait for this one.
-CREATE FUNCTION wagate_mark_paced(tenant text, target text, marked boolean) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  IF marked THEN
-    UPDATE message_attempts a SET paced = true, stranger = wagate_is_stranger(tenant, target, m.chat_wa_id)
-    FROM messages m
-    WHERE a.tenant_id = tenant AND a.session_id = target AND NOT a.paced
-      AND coalesce(a.ended_at, timestamptz 'infinity') > now() - interval '86400 s'
-      AND m.tenant_id = tenant AND m.id = a.message_id;
-  END IF;
-  PERFORM FROM sessions s WHERE s.tenant_id = tenant AND s.id = target FOR NO KEY UPDATE SKIP LOCKED;
-  IF FOUND THEN
-    UPDATE sessions s SET is_paced = marked WHERE s.tenant_id = tenant AND s.id = target;
-  END IF;
-END $$;
-
 -- What is remembered of a session says also when its messages leave.
 DROP TRIGGER sessions_updated ON sessions;
 CREATE TRIGGER sessions_updated AFTER UPDATE ON sessions FOR EACH ROW
@@ -45,7 +27,7 @@ DROP FUNCTION wagate_claim_due_messages(text, text, text[], interval);
 --   claimed   messages follow, in the order in which they are to leave
 --   idle      nothing is due
 --   held      the session is not connected, or its node is not heard of
---   locked    another process claims at this moment
+--   locked    another process claims at this moment, or what left before there was a policy is being counted
 --   busy      another process has messages of this session under way
 --   paused    the queue of the session is paused
 --   paced     something is due, and the policy (the session's, else "fallback") lets nothing go for "waitMs"; null: until
@@ -101,7 +83,9 @@ BEGIN
 
   pace := wagate_pacing_of(owner.pacing, owner.mode, fallback);
   IF (pace IS NOT NULL) <> owner.is_paced THEN
-    PERFORM wagate_mark_paced(owner.tenant_id, target, pace IS NOT NULL);
+    IF NOT wagate_mark_paced(owner.tenant_id, target, pace IS NOT NULL) THEN
+      RETURN jsonb_build_object('state', 'locked');
+    END IF;
   END IF;
   has_opt_outs := EXISTS (SELECT FROM opt_outs o WHERE o.tenant_id = owner.tenant_id);
   IF pace IS NOT NULL OR has_opt_outs THEN
@@ -125,7 +109,7 @@ BEGIN
       is_stranger := pace IS NOT NULL AND wagate_is_stranger(owner.tenant_id, target, one.chat);
       IF is_stranger AND allowed.strangers = 0 THEN
         left_behind := true;
-        CONTINUE;
+        EXIT;
       END IF;
       IF is_stranger THEN
         unknown_to_us := unknown_to_us || one.id;
@@ -134,6 +118,17 @@ BEGIN
       chosen := chosen || one.id;
       EXIT WHEN cardinality(chosen) >= allowed.room;
     END LOOP;
+    IF left_behind AND allowed.room > cardinality(chosen) THEN
+      FOR one IN SELECT k.id, k.chat FROM wagate_due_to_known(owner.tenant_id, target,
+          coalesce(waiting, '{}'), chosen, allowed.room - cardinality(chosen)) k
+      LOOP
+        IF has_opt_outs AND wagate_is_opted_out(owner.tenant_id, target, owner.mode, one.chat) THEN
+          refused := refused || one.id;
+        ELSE
+          chosen := chosen || one.id;
+        END IF;
+      END LOOP;
+    END IF;
     IF cardinality(refused) > 0 THEN
       RETURN jsonb_build_object('state', 'refused', 'refused', to_jsonb(refused), 'tenantId', owner.tenant_id);
     END IF;

@@ -70,6 +70,11 @@ describe('ReportedFacts', () => {
     ['each edit', [edit('A'), edit('A'), edit('A', LATER)], 2],
     ['a revoke once, whatever its time', [revoke('A'), revoke('A', LATER)], 1],
     ['each reaction', [reactions('A', '👍'), reactions('A', '👍'), reactions('A', null, null, LATER)], 2],
+    [
+      'all reactions again once a single one came between',
+      [reactions('A', '👍', AT), reactions('A', '❤️', null, LATER), reactions('A', '👍', LATER)],
+      3,
+    ],
     ['all reactions once', [reactions('A', '👍', AT), reactions('A', '👍', LATER)], 1],
   ] as [string, InboxFact[], number][])('reports %s', (_what, facts, count) => {
     const reported = new ReportedFacts();

@@ -64,8 +64,11 @@ export class ReportedFacts {
     const known = keysOf(fact).map((key) => this.forms.get(key));
     const now = formsOf(fact);
     const isNews = now.some((form, index) => form !== known[index]);
-    if (isNews) for (const [index, key] of keysOf(fact).entries()) this.remember(key, now[index] ?? '');
-    return isNews;
+    if (!isNews) return false;
+    for (const [index, key] of keysOf(fact).entries()) this.remember(key, now[index] ?? '');
+    // All reactions as they were told last are not those that stand now.
+    if (fact.kind === 'message.reactions' && fact.wholeAt === null) this.forms.delete(wholeKey(fact));
+    return true;
   }
 
   private remember(key: string, form: string): void {
@@ -90,10 +93,14 @@ function keysOf(fact: InboxFact): string[] {
       return [`revoke ${fact.target.waKey}`];
     case 'message.reactions': {
       const { waKey } = fact.target;
-      if (fact.wholeAt !== null) return [`reactions ${waKey}`];
+      if (fact.wholeAt !== null) return [wholeKey(fact)];
       return fact.reactions.map(({ sender, fromMe }) => `reaction ${waKey} ${fromMe ? 'me' : sender.id}`);
     }
   }
+}
+
+function wholeKey({ target }: ChangeFact): string {
+  return `reactions ${target.waKey}`;
 }
 
 function formsOf(fact: ChangeFact): string[] {

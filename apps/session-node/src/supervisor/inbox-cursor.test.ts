@@ -30,6 +30,22 @@ function messageFact(
   };
 }
 
+function reactionFact(id: string): InboxFact {
+  const person = { id: CHAT, phone: '4915112345678', lid: null, name: null };
+  const at = new Date(1_000_000).toISOString();
+  return {
+    kind: 'message.reactions',
+    target: {
+      waKey: `false_${CHAT}_${id}`,
+      waMessageId: id,
+      fromMe: false,
+      chat: { ...person, kind: 'person' },
+    },
+    reactions: [{ sender: person, fromMe: false, emoji: '👍', at }],
+    wholeAt: null,
+  };
+}
+
 function ackFact(id: string, ack: number): InboxFact {
   const at = new Date().toISOString();
   return { kind: 'message.ack', waKey: `true_${CHAT}_${id}`, waMessageId: id, chatId: CHAT, ack, at };
@@ -92,6 +108,17 @@ describe('InboxCursor', () => {
     cursor.follow(messageFact('B'));
     await cursor.flush();
     expect((await load()).watchedKeys('undecryptable')).toEqual([`false_${CHAT}_A`]);
+  });
+
+  it('keeps what may be decrypted, however many reactions there are', async () => {
+    const cursor = await load();
+    cursor.follow(messageFact('A', { type: 'undecryptable' }));
+    for (const id of ['A', ...Array.from({ length: 1_001 }, (_, count) => `R${String(count)}`)]) {
+      cursor.follow(reactionFact(id));
+    }
+    expect(cursor.watchedKeys('undecryptable')).toEqual([`false_${CHAT}_A`]);
+    const reactions = cursor.watchedKeys('reactions');
+    expect([reactions.length, reactions[0]]).toEqual([1_000, `false_${CHAT}_R1`]);
   });
 
   it('follows own messages until their ack is final', async () => {

@@ -23,6 +23,7 @@ type CursorFile = z.infer<typeof cursorSchema>;
 const FINAL_ACK = 3;
 const OPEN_MAX = 2_000;
 const OPEN_MAX_AGE_SECONDS = 7 * 86_400;
+/** For each reason. */
 const WATCHED_MAX = 1_000;
 const SAVE_DELAY_MS = 2_000;
 
@@ -205,9 +206,11 @@ export class InboxCursor {
 
   private watch(key: string, seconds: number, why: 'undecryptable' | 'reactions'): void {
     const { watched } = this.content;
+    // What cannot be read yet is looked at with its reactions anyway.
+    if (why === 'reactions' && watched[key]?.why === 'undecryptable') return;
     delete watched[key];
     watched[key] = { t: seconds, why };
-    const keys = Object.keys(watched);
+    const keys = this.watchedKeys(why);
     if (keys.length > WATCHED_MAX && keys[0] !== undefined) delete watched[keys[0]];
     this.saveSoon();
   }

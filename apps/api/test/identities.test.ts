@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Clock } from '#kernel';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { allMessages, chatWith, eventsOf, named, pairOf, targetIn, textFrom, type Two } from './inbound.js';
@@ -215,25 +216,45 @@ describe('a person with two ids', () => {
 });
 
 describe('learning who is who', () => {
-  it('does not hold back what came in while it takes too long, and is caught up with', async () => {
-    const owner = new pg.Client(messaging.api.config.DATABASE_OWNER_URL);
-    await owner.connect();
-    const named = `'wagate_learn_identities(text,text,text[],text[])'::regprocedure`;
-    const { rows } = await owner.query<{ source: string }>(`SELECT pg_get_functiondef(${named}) AS source`);
-    const source = rows[0]?.source ?? '';
-    await owner.query(
-      source.replace(
-        /AS \$function\$[^]*\$function\$/,
-        `AS $function$ BEGIN RAISE query_canceled; END $function$`,
-      ),
-    );
-    await messaging.report(session.id, textFrom(ALEX, 'lid', 'T1'), textFrom(ALEX, 'both', 'T2'));
-    expect(idsOf(await allMessages(tenant, '/messages'))).toEqual(['T1', 'T2']);
-    await owner.query(source);
-    await owner.end();
-    await messaging.report(session.id, textFrom(ALEX, 'both', 'T3'));
-    expect(idsOf(await allMessages(tenant, `/messages?chat=${ALEX.lid}`))).toEqual(['T1', 'T2', 'T3']);
-  });
+  it.each(['query_canceled', 'lock_not_available'])(
+    'does not hold back what came in while it takes too long, is not tried with every fact, and is caught up with: %s',
+    async (condition) => {
+      const owner = new pg.Client(messaging.api.config.DATABASE_OWNER_URL);
+      await owner.connect();
+      const named = `'wagate_learn_identities(text,text,text[],text[])'::regprocedure`;
+      const { rows } = await owner.query<{ source: string }>(`SELECT pg_get_functiondef(${named}) AS source`);
+      const source = rows[0]?.source ?? '';
+      await owner.query(
+        source.replace(
+          /AS \$function\$[^]*\$function\$/,
+          `AS $function$ BEGIN RAISE ${condition}; END $function$`,
+        ),
+      );
+      await messaging.report(session.id, textFrom(ALEX, 'lid', 'T1'), textFrom(ALEX, 'both', 'T2'));
+      expect(idsOf(await allMessages(tenant, '/messages'))).toEqual(['T1', 'T2']);
+      await owner.query(source);
+      await owner.end();
+      await messaging.report(session.id, textFrom(ALEX, 'both', 'T3'));
+      const notLearned = messaging.api.logged.filter(
+        ({ msg, sessionId }) => msg === 'identities were not learned' && sessionId === session.id,
+      );
+      expect(notLearned).toHaveLength(1);
+      expect(idsOf(await allMessages(tenant, `/messages?chat=${ALEX.lid}`))).toEqual(['T1']);
+      const clock = messaging.api.app.get(Clock, { strict: false });
+      const later = vi.spyOn(clock, 'monotonicMs').mockImplementation(() => performance.now() + 300_000);
+      try {
+        await messaging.report(session.id, textFrom(ALEX, 'both', 'T4'));
+      } finally {
+        later.mockRestore();
+      }
+      expect(idsOf(await allMessages(tenant, `/messages?chat=${ALEX.lid}`))).toEqual([
+        'T1',
+        'T2',
+        'T3',
+        'T4',
+      ]);
+    },
+  );
 
   it('neither loses messages that are sent meanwhile nor waits for ever: every one ends in the chat of the phone', async () => {
     const people = Array.from({ length: 20 }, (_, i): Two => ({

@@ -238,6 +238,42 @@ describe('a fact that cannot be stored', () => {
   });
 });
 
+describe('a fact that always takes too long to store', () => {
+  it('fails the batch twice, never the other sessions, and is put aside once then', async () => {
+    api.app.get(NodeFactHandlers, { strict: false }).register('message.ack', async (tx, _session, facts) => {
+      if (!facts.some((one) => one.waMessageId === '3EB0SLOW')) return;
+      await tx(`SET LOCAL statement_timeout = '50ms'`);
+      await tx('SELECT pg_sleep(20)');
+    });
+    const [session, other] = [await started(), await started()];
+    const slow: NodeFact = {
+      kind: 'message.ack',
+      waKey: 'true_4915100000000@c.us_3EB0SLOW',
+      waMessageId: '3EB0SLOW',
+      chatId: '4915100000000@c.us',
+      ack: 1,
+      at: new Date().toISOString(),
+    };
+    const address = node.addressOf(session.id);
+    const events = [
+      ...[chatsFact('Anna'), slow, chatsFact('Anna', 'Ben')].map((fact) => ({ ...address, fact })),
+      { ...node.addressOf(other.id), fact: chatsFact('Cleo') },
+    ];
+    await expect(node.report(...events)).rejects.toThrow('503');
+    expect(await chatNames(other.id)).toEqual(['Cleo']);
+    await expect(node.report(...events)).rejects.toThrow('503');
+    expect(await chatNames(session.id)).toEqual([]);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await node.report(...events)).toEqual([]);
+      expect((await chatNames(session.id)).sort()).toEqual(['Anna', 'Ben']);
+      const kept = await api.database.workerSql((query) =>
+        query('SELECT kind, fact, error FROM quarantined_facts WHERE session_id = $1', [session.id]),
+      );
+      expect(kept).toEqual([{ kind: 'message.ack', fact: slow, error: 'AppError 57014' }]);
+    }
+  });
+});
+
 describe('a burst', () => {
   it('of 500 facts of ten sessions is one transaction per session with few statements', async () => {
     const sessions: SessionBody[] = [];

@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { NodeFact } from '#contracts';
 import { Database, type Query } from '#database';
+import { Clock } from '#kernel';
 import { EventLog, type NewEvent } from '../events/index.js';
 import { KnownIdentities, namesIn, pairsOf, withCanonicalIds, type IdentityPair } from './canonical-facts.js';
 import { IdentityRepository, type IdentityChange } from './identity-repository.js';
@@ -8,17 +9,24 @@ import { IdentityRepository, type IdentityChange } from './identity-repository.j
 export interface ResolvedFacts {
   /** The facts, with everyone under the id that their rows have as far as the session knows. */
   facts: NodeFact[];
-  /** What they say of who is who that the session does not know yet. */
+  /** What they say of who is who that the session does not know yet, and may learn now. */
   unknown: IdentityPair[];
 }
+
+/** Making one of two may take longer than a statement may: it is not tried again with every fact that names the pair. */
+const POSTPONED_MS = 5 * 60_000;
 
 /** Learns from facts which ids are one person, and lets all others see one id per person. */
 @Injectable()
 export class IdentityLearner {
+  /** Until when pairs are not learned, by the clock that never runs back. */
+  private readonly postponed = new Map<string, number>();
+
   constructor(
     private readonly database: Database,
     private readonly identities: IdentityRepository,
     private readonly events: EventLog,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /**
@@ -34,8 +42,22 @@ export class IdentityLearner {
     const names = namesIn(facts);
     if (names.lids.length === 0 && names.phones.length === 0) return { facts: [...facts], unknown: [] };
     const known = new KnownIdentities(await this.identities.find(query, tenantId, sessionId, names));
-    const unknown = pairsOf(facts).filter((pair) => !known.has(pair));
+    const unknown = pairsOf(facts).filter(
+      (pair) => !known.has(pair) && !this.isPostponed(tenantId, sessionId, pair),
+    );
     return { facts: withCanonicalIds(facts, known), unknown };
+  }
+
+  /** Pairs that could not be learned count as not said for some minutes, in this process. */
+  postpone(tenantId: string, sessionId: string, pairs: readonly IdentityPair[]): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const [key, untilMs] of this.postponed) if (untilMs <= nowMs) this.postponed.delete(key);
+    for (const pair of pairs) this.postponed.set(keyOf(tenantId, sessionId, pair), nowMs + POSTPONED_MS);
+  }
+
+  private isPostponed(tenantId: string, sessionId: string, pair: IdentityPair): boolean {
+    const untilMs = this.postponed.get(keyOf(tenantId, sessionId, pair));
+    return untilMs !== undefined && this.clock.monotonicMs() < untilMs;
   }
 
   /** One transaction: afterwards there is one contact and one chat for each pair, under the phone. */
@@ -71,4 +93,8 @@ export class IdentityLearner {
       data: { [what]: row, mergedId: merged.get(row.id) ?? null },
     }));
   }
+}
+
+function keyOf(tenantId: string, sessionId: string, { lid, phone }: IdentityPair): string {
+  return `${tenantId} ${sessionId} ${lid} ${phone}`;
 }

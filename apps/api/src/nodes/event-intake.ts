@@ -10,6 +10,7 @@ import { IdentityLearner, type IdentityPair } from '../identities/index.js';
 import { NodeFactHandlers } from './node-fact-handlers.js';
 import { PlacedSessions, type SessionKey } from './placed-sessions.js';
 import type { StoredSession } from './session-columns.js';
+import { SlowFacts } from './slow-facts.js';
 
 export type EventBatch = z.infer<typeof eventBatchSchema>;
 export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
@@ -18,14 +19,21 @@ export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
 const LANES = 4;
 /** How often what facts say of who is who is learned before they are stored without: others may say otherwise. */
 const MOST_ROUNDS = 2;
+/** The server cancelled a statement at its time limit: it would do so again (57014, query_canceled). */
+const TIMED_OUT = '57014';
+/** The server gave up waiting for a lock (55P03, lock_not_available). */
+const LOCKED_OUT = '55P03';
 
 /**
  * Takes in what nodes report. Resolves only when everything is committed; the node forgets the facts then. One
  * transaction per session and batch, under the session's row lock; facts of an epoch that is not the session's are
- * refused. Throws AppError `service_unavailable` when the database is away: the node sends the batch again.
+ * refused. Throws AppError `service_unavailable` when the database is away, or a session's facts could not be stored in
+ * time: the node sends the batch again. What takes too long again and again is put aside.
  */
 @Injectable()
 export class EventIntake {
+  private readonly slow = new SlowFacts();
+
   constructor(
     private readonly database: Database,
     private readonly placed: PlacedSessions,
@@ -37,12 +45,20 @@ export class EventIntake {
   async accept(batch: EventBatch): Promise<EventBatchAnswer> {
     const groups = [...groupBySession(batch.events).values()];
     const stale: SessionEvents[] = [];
+    const failures: unknown[] = [];
     const lane = async (): Promise<void> => {
       for (let events = groups.shift(); events; events = groups.shift()) {
-        if (!(await this.acceptSession(batch.nodeName, events))) stale.push(events);
+        try {
+          if (!(await this.acceptSession(batch.nodeName, events))) stale.push(events);
+        } catch (error) {
+          failures.push(error);
+          // What one session has to wait for is not the others' affair; a database that is away is.
+          if (!tookTooLong(error)) groups.length = 0;
+        }
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
+    if (failures.length > 0) throw failures[0];
     await failpoint('api.intake.after-commit');
     return {
       staleSessions: stale.map(([{ sessionId }]) => sessionId),
@@ -52,29 +68,43 @@ export class EventIntake {
 
   /** False when the node no longer owns the session. */
   private async acceptSession(nodeName: string, events: SessionEvents): Promise<boolean> {
+    const chosen = this.slow.without(events);
+    let isStuck: boolean;
     try {
-      return await this.store(nodeName, events, events);
+      const owned = await this.store(nodeName, events, chosen);
+      this.slow.forget(events[0]);
+      return owned;
     } catch (error) {
-      if (isPassing(error)) throw error;
+      isStuck = stateOf(error) === TIMED_OUT && this.slow.isStuck(events[0]);
+      if (isPassing(error) && !isStuck) throw error;
       const { sessionId } = events[0];
       this.logger.error({ ...kindOf(error), sessionId }, 'facts were refused; storing one by one');
     }
-    return this.storeOneByOne(nodeName, events);
+    const owned = await this.storeOneByOne(nodeName, events, chosen, isStuck);
+    this.slow.forget(events[0]);
+    return owned;
   }
 
   /** One fact that cannot be stored must not hold back those behind it: it is put aside, whole. */
-  private async storeOneByOne(nodeName: string, events: SessionEvents): Promise<boolean> {
+  private async storeOneByOne(
+    nodeName: string,
+    events: SessionEvents,
+    chosen: readonly NodeEvent[],
+    isStuck: boolean,
+  ): Promise<boolean> {
     let owned = true;
-    for (const event of events) {
+    for (const event of chosen) {
       try {
         owned = await this.store(nodeName, events, [event]);
       } catch (error) {
-        if (isPassing(error)) throw error;
+        const isSlow = stateOf(error) === TIMED_OUT && (isStuck || this.slow.isStuck(event));
+        if (isPassing(error) && !isSlow) throw error;
         const { sessionId, fact } = event;
         this.logger.error({ ...kindOf(error), sessionId, kind: fact.kind }, 'fact quarantined');
         await this.database.workerSql((query) =>
           this.placed.quarantine(query, event, storable(fact), describe(error)),
         );
+        if (isSlow) this.slow.putAside(event);
       }
     }
     return owned;
@@ -96,6 +126,7 @@ export class EventIntake {
         // Without it people stay two for now; what came in must not wait for that.
         if (isPassing(error) && !tookTooLong(error)) throw error;
         this.logger.error({ ...kindOf(error), sessionId }, 'identities were not learned');
+        this.identities.postpone(tenantId, sessionId, stored);
         round = MOST_ROUNDS;
       }
     }
@@ -166,16 +197,23 @@ function isPassing(error: unknown): boolean {
   return isAppError(error) || isDatabaseUnavailable(error);
 }
 
-/** The server cancelled a statement at its time limit: it would do so again (57014, query_canceled). */
+/** One session's work took too long, or waited too long for others, while the database is there. */
 function tookTooLong(error: unknown): boolean {
+  const state = stateOf(error);
+  return state === TIMED_OUT || state === LOCKED_OUT;
+}
+
+/** The SQLSTATE of an error that passes. */
+function stateOf(error: unknown): string | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && cause.code === '57014';
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
 }
 
 /** Name and SQLSTATE, not the message: that may quote what a person wrote. */
 function kindOf(error: unknown): { type: string; code?: string } {
   if (!(error instanceof Error)) return { type: typeof error };
-  return 'code' in error ? { type: error.name, code: String(error.code) } : { type: error.name };
+  const code = stateOf(error) ?? ('code' in error ? String(error.code) : undefined);
+  return code === undefined ? { type: error.name } : { type: error.name, code };
 }
 
 function describe(error: unknown): string {

@@ -144,6 +144,26 @@ describe('a revoke', () => {
     expect(removals).toHaveLength(1);
     const types = (await told()).map(({ type }) => type);
     expect(types).toEqual(['message.received', 'message.edited', 'message.reaction', 'message.revoked']);
+    const all = await told('');
+    expect(JSON.stringify(all)).not.toMatch(/ecret/);
+    const messageId = before?.id;
+    const [received, edited, , revoked] = await told();
+    const blank = { messageId, revoked: true, text: null, caption: null, media: null };
+    expect(received?.data).toMatchObject({ ...blank, chatId: `${ALEX.phone}@c.us`, occurredAt: at(0) });
+    expect(edited?.data).toMatchObject({ ...blank, editedAt: at(1) });
+    expect(revoked?.data).not.toHaveProperty('revoked');
+  });
+
+  it('takes what was told of it away also when all comes at once, and nothing of other messages', async () => {
+    await report(textFrom(ALEX, 'both', 'D2'));
+    await report(textFrom(ALEX, 'both', 'D3'), edit('D3', 'Edited away', 1), revoke('D3', 2));
+    const events = await told();
+    expect(events.map(({ type, data }) => [type, data.text, data.revoked])).toEqual([
+      ['message.received', 'Text of D2', undefined],
+      ['message.received', null, true],
+      ['message.edited', null, true],
+      ['message.revoked', undefined, undefined],
+    ]);
   });
 
   it('that comes before its message, or with it as WhatsApp shows it then, ends the same', async () => {

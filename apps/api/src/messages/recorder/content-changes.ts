@@ -65,6 +65,11 @@ export class ContentChanges {
       query,
       changed.flatMap(({ events }) => events),
     );
+    await this.contents.forgetTold(
+      query,
+      session,
+      revoked.map(({ before }) => before),
+    );
     for (const { after } of changed) held.set(after.id, after);
   }
 

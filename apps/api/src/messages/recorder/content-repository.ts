@@ -48,6 +48,24 @@ const FORGET_MEDIA = `WITH gone AS (
   INSERT INTO media_removals (tenant_id, object_key, bytes) SELECT $1, object_key, coalesce(size, 0) FROM gone
   ON CONFLICT DO NOTHING`;
 
+/**
+ * What was told of it stays told, without what it said. In the order in which events get their numbers, which takes
+ * their rows too.
+ */
+const FORGET_TOLD = {
+  name: 'events_forget_content',
+  text: `WITH held AS (
+      SELECT e.tenant_id, e.id FROM events e
+      WHERE e.tenant_id = $1 AND e.data ? 'messageId' AND e.data ->> 'messageId' = ANY($2)
+        AND e.type IN ('message.received', 'message.from_phone', 'message.edited', 'media.ready', 'media.failed')
+      ORDER BY e.position FOR UPDATE
+    )
+    UPDATE events e SET data = '{"revoked": true}' || CASE
+      WHEN starts_with(e.type, 'media.') THEN jsonb_set(e.data, '{media,filename}', 'null')
+      ELSE e.data || '{"text": null, "caption": null, "media": null}' END
+    FROM held WHERE e.tenant_id = held.tenant_id AND e.id = held.id`,
+};
+
 /** Reads and writes what messages say. Needs a worker transaction that holds the session's row. */
 @Injectable()
 export class ContentRepository {
@@ -82,5 +100,11 @@ export class ContentRepository {
     await query(FORGET_VERSIONS, [session.tenantId, revoked.map(({ id }) => id)]);
     const media = revoked.flatMap(({ mediaId }) => mediaId ?? []);
     if (media.length > 0) await query(FORGET_MEDIA, [session.tenantId, session.id, media]);
+  }
+
+  /** Of revoked messages: takes what they said out of what was told, in this transaction too. */
+  async forgetTold(query: Query, session: StoredSession, revoked: readonly HeldContent[]): Promise<void> {
+    if (revoked.length === 0) return;
+    await query(FORGET_TOLD, [session.tenantId, revoked.map(({ id }) => id)]);
   }
 }

@@ -133,6 +133,31 @@ describe('what is kept no longer', () => {
   });
 });
 
+describe('what WhatsApp Web shows again', () => {
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+  const listed = async () => {
+    const { body } = await tenant.client.get<{ data: MessageResource[] }>('/messages');
+    return body.data.map(({ waMessageId }) => waMessageId);
+  };
+  const told = () =>
+    sql('SELECT FROM events WHERE tenant_id = $1 AND type LIKE $2', [tenant.tenantId, 'message.%']);
+
+  it('does not come back once it is kept no longer, and is not told', async () => {
+    const old = incoming('SHOWN1', { timestamp: daysAgo(31) });
+    const young = incoming('SHOWN2', { timestamp: daysAgo(29) });
+    await messaging.report(session.id, old);
+    expect(await listed()).toEqual(['SHOWN1']);
+    expect(await cleaner.clean(ALONE)).toMatchObject({ messages: 1 });
+    await sql('UPDATE tenants SET message_retention_days = 30 WHERE id = $1', [tenant.tenantId]);
+    expect(await messaging.report(session.id, old)).toEqual([]);
+    expect(await listed()).toEqual([]);
+    expect(await told()).toHaveLength(0);
+    expect(await messaging.report(session.id, old, young)).toEqual([]);
+    expect(await listed()).toEqual(['SHOWN2']);
+    expect(await told()).toHaveLength(1);
+  });
+});
+
 describe('what a message that has not left needs', () => {
   it('stays: itself, its file, and what it quotes; and goes when it has left', async () => {
     await messaging.report(session.id, incoming('QUOTED1'));

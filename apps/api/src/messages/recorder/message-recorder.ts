@@ -1,8 +1,9 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { WaMessage } from '#contracts';
 import type { Query } from '#database';
-import { allDone } from '#kernel';
+import { allDone, Clock } from '#kernel';
 import { ChatRepository } from '../../chats/index.js';
+import { API_CONFIG, type ApiConfig } from '../../config.js';
 import { ContactRepository } from '../../contacts/index.js';
 import { EventLog } from '../../events/index.js';
 import { MediaJobWorker } from '../../media/index.js';
@@ -15,6 +16,8 @@ import { arrivalEvent } from './inbound-events.js';
 import type { KnownBatch } from './known-batch.js';
 import { draftOf, type MessageToStore } from './message-to-store.js';
 import { RecordedMessages } from './recorded-messages.js';
+
+const DAY_MS = 86_400_000;
 
 type MessageFact = FactOf<'message.upsert' | 'message.ack'> | ChangeFact;
 
@@ -35,6 +38,8 @@ export class MessageRecorder implements OnModuleInit {
     private readonly acks: AckRecorder,
     private readonly media: MediaJobWorker,
     private readonly events: EventLog,
+    @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'MESSAGE_RETENTION_DAYS'>,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   onModuleInit(): void {
@@ -51,7 +56,7 @@ export class MessageRecorder implements OnModuleInit {
       return;
     }
     const known = await this.recorded.find(query, session, facts.flatMap(idsOf));
-    const { fresh, again } = divide(facts, known);
+    const { fresh, again } = divide(await this.withoutOutdated(query, session, facts, known), known);
     const [, waited] = await allDone([
       this.store(query, session, fresh),
       this.later.waitedFor(query, session, fresh),
@@ -62,6 +67,24 @@ export class MessageRecorder implements OnModuleInit {
       ({ content }) => 'media' in content,
     );
     if (hasFile) this.media.wake();
+  }
+
+  /** Without messages that are older than the tenant keeps them: those were removed, or would be with the next round. */
+  private async withoutOutdated(
+    query: Query,
+    session: StoredSession,
+    facts: readonly MessageFact[],
+    known: KnownBatch,
+  ): Promise<readonly MessageFact[]> {
+    const nowMs = this.clock.now().getTime();
+    const isOlder = (fact: MessageFact, days: number) =>
+      fact.kind === 'message.upsert' &&
+      Date.parse(fact.message.timestamp) < nowMs - days * DAY_MS &&
+      !known.match(fact.message);
+    // Nobody keeps them for less than a day, so what comes in as usual costs no look.
+    if (!facts.some((fact) => isOlder(fact, 1))) return facts;
+    const days = await this.recorded.retentionDays(query, session, this.config.MESSAGE_RETENTION_DAYS);
+    return days === 0 ? facts : facts.filter((fact) => !isOlder(fact, days));
   }
 
   private async store(query: Query, session: StoredSession, fresh: MessageToStore[]): Promise<void> {

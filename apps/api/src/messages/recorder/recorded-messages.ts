@@ -12,6 +12,11 @@ const FIND = {
     FROM messages m WHERE m.tenant_id = $1 AND m.session_id = $2 AND m.wa_message_id = ANY($3)`,
 };
 
+const RETENTION = {
+  name: 'message_retention_of',
+  text: `SELECT coalesce(message_retention_days, $2::int) AS days FROM tenants WHERE id = $1`,
+};
+
 const INSERT = {
   name: 'messages_record',
   text: `INSERT INTO messages (tenant_id, id, session_id, direction, origin, chat_wa_id, author_wa_id, author_phone,
@@ -43,6 +48,12 @@ export class RecordedMessages {
   async find(query: Query, session: StoredSession, waMessageIds: readonly string[]): Promise<KnownBatch> {
     const ids = [...new Set(waMessageIds)];
     return new KnownBatch(await query<KnownMessage & object>(FIND, [session.tenantId, session.id, ids]));
+  }
+
+  /** How many days the tenant keeps messages, unless it has no figure of its own: then `defaultDays`. 0: for ever. */
+  async retentionDays(query: Query, { tenantId }: StoredSession, defaultDays: number): Promise<number> {
+    const [tenant] = await query<{ days: number }>(RETENTION, [tenantId, defaultDays]);
+    return tenant?.days ?? defaultDays;
   }
 
   async insert(query: Query, session: StoredSession, drafts: readonly MessageToStore[]): Promise<void> {

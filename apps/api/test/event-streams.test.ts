@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { get, request as post, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { EventEnvelope } from '#contracts';
@@ -155,6 +157,48 @@ describe('an event stream', () => {
     expect(socket.closed).toBe(1008);
   });
 
+  it('that its client does not read is cut off when its key is revoked, and does not keep the process', async () => {
+    const own = await startApi();
+    const sockets: Socket[] = [];
+    (own.app.getHttpServer() as Server).on('connection', (socket: Socket) => sockets.push(socket));
+    const tenant = await own.createTenant();
+    const other = await own.createKey(tenant.tenantId);
+    const log = own.app.get(EventLog, { strict: false });
+    for (let i = 0; i < 20; i += 1) {
+      const events = Array.from({ length: 500 }, () => ({
+        tenantId: tenant.tenantId,
+        sessionId: null,
+        type: 'limit.reached' as const,
+        data: { filler: 'x'.repeat(2_000) },
+      }));
+      await own.database.workerSql((query) => log.append(query, events));
+    }
+    const streams = [other, tenant].map(({ key }) =>
+      get(`${own.baseUrl}/api/v1/events/stream?after=0`, {
+        headers: { authorization: `Bearer ${key}` },
+        agent: false,
+      }),
+    );
+    const responses = await Promise.all(
+      streams.map(async (request) => {
+        request.on('error', () => undefined);
+        const [response] = (await once(request, 'response')) as [IncomingMessage];
+        response.on('error', () => undefined);
+        return response;
+      }),
+    );
+    // A client that does not read does not notice: the server's end of the connection tells.
+    const port = responses[0]!.socket.localPort;
+    const cut = once(
+      sockets.find(({ remotePort }) => remotePort === port)!,
+      'close',
+    );
+    await tenant.client.request('DELETE', `/api-keys/${other.keyId}`);
+    await cut;
+    await own.close();
+    for (const request of streams) request.destroy();
+  });
+
   it('tells nothing of another tenant, of sessions that are not the key’s, of other types', async () => {
     const [tenant, foreign] = [await api.createTenant(), await api.createTenant()];
     const { body: session } = await tenant.client.post<{ id: string }>('/sessions');
@@ -233,6 +277,25 @@ describe('an event socket', () => {
   ])('is refused %s', async (_name, key, status) => {
     await expect(connect(key)).rejects.toThrow(String(status));
   });
+
+  it.each(['h2c', 'websocket'])(
+    'is nothing to a request that only says it would like %s',
+    async (protocol) => {
+      const tenant = await api.createTenant();
+      const headers = {
+        authorization: `Bearer ${tenant.key}`,
+        'content-type': 'application/json',
+        connection: 'Upgrade',
+        upgrade: protocol,
+      };
+      const body = JSON.stringify({ name: 'kept', scopes: ['messages:send'] });
+      const request = post(`${api.baseUrl}/api/v1/api-keys`, { method: 'POST', headers, agent: false });
+      request.end(body);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      expect(response.statusCode).toBe(201);
+      expect(JSON.parse(await text(response))).toMatchObject({ name: 'kept' });
+    },
+  );
 
   it('is refused for what it may not see, and to clients that do not upgrade', async () => {
     const tenant = await api.createTenant();

@@ -311,6 +311,88 @@ describe('a webhook', () => {
 });
 
 describe('webhooks', () => {
+  it('that are deleted are gone at once, and their deliveries soon after', async () => {
+    const tenant = await api.createTenant();
+    const receiver = await receive((response) => response.writeHead(500).end());
+    const webhook = await create(tenant, receiver.url);
+    await happen(tenant, 3);
+    await waitFor(async () => (await deliveries(tenant, webhook.id)).length === 3, { what: 'the log' });
+    const [delivery] = await deliveries(tenant, webhook.id);
+    expect((await tenant.client.request('DELETE', `/webhooks/${webhook.id}`)).status).toBe(204);
+    for (const path of [
+      `/webhooks/${webhook.id}`,
+      `/webhooks/${webhook.id}/deliveries`,
+      `/deliveries/${delivery?.id}`,
+    ])
+      expect((await tenant.client.get(path)).status, path).toBe(404);
+    expect((await tenant.client.get('/webhooks')).body).toMatchObject({ data: [] });
+    await api.app.get(DeliveryRetention, { strict: false }).run();
+    const left = await api.database.tenantSql(tenant.tenantId, (query) =>
+      query('SELECT 1 AS one FROM webhooks UNION ALL SELECT 1 FROM webhook_deliveries'),
+    );
+    expect(left).toEqual([]);
+  });
+
+  it('that are bound to sessions later keep what they got of others to themselves', async () => {
+    const tenant = await api.createTenant();
+    const [{ body: mine }, { body: other }] = [
+      await tenant.client.post<{ id: string }>('/sessions'),
+      await tenant.client.post<{ id: string }>('/sessions'),
+    ];
+    const bound = await api.createKey(tenant.tenantId, { sessionIds: [mine.id] });
+    let isUp = false;
+    const receiver = await receive((response) => response.writeHead(isUp ? 200 : 500).end());
+    const webhook = await create(tenant, receiver.url);
+    await happen(tenant, 1, { sessionId: other.id, from: 1 });
+    await happen(tenant, 1, { sessionId: mine.id, from: 2 });
+    const log = await waitFor(
+      async () => {
+        const rows = await deliveries(tenant, webhook.id);
+        return rows.length === 2 && rows;
+      },
+      { what: 'the log' },
+    );
+    await tenant.client.request('PATCH', `/webhooks/${webhook.id}`, { sessionIds: [mine.id] });
+    const seen = await deliveries(bound, webhook.id);
+    expect(seen).toHaveLength(1);
+    const foreign = log.find(({ id }) => id !== seen[0]?.id);
+    expect((await bound.client.get(`/deliveries/${foreign?.id ?? ''}`)).status).toBe(404);
+    isUp = true;
+    receiver.posts.length = 0;
+    await waitFor(
+      async () => {
+        await hurry(tenant);
+        return (await deliveries(bound, webhook.id, '?state=delivered')).length === 1;
+      },
+      { what: 'its own event', pollMs: 200 },
+    );
+    expect(places(receiver)).toEqual([2]);
+  });
+
+  it('whose secret cannot be read are failing, not forgotten', async () => {
+    const tenant = await api.createTenant();
+    const receiver = await receive();
+    const webhook = await create(tenant, receiver.url);
+    await api.database.tenantSql(tenant.tenantId, (query) =>
+      query(`UPDATE webhooks SET secret_sealed = '\\x00'`),
+    );
+    await happen(tenant, 1);
+    const [delivery] = await waitFor(
+      async () => {
+        const rows = await deliveries(tenant, webhook.id);
+        return rows.length > 0 && rows;
+      },
+      { what: 'the attempt' },
+    );
+    expect(delivery).toMatchObject({
+      state: 'pending',
+      attempts: [{ status: null, error: 'secret_unreadable' }],
+    });
+    expect((await tenant.client.get<Webhook>(`/webhooks/${webhook.id}`)).body).toMatchObject({
+      state: 'failing',
+    });
+  });
+
   it('of a dead and a hanging receiver do not delay another', async () => {
     const tenant = await api.createTenant();
     const hanging = await receive(() => undefined);

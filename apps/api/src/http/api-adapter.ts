@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError, newId } from '#kernel';
 import { answerProblem } from './answer-problem.js';
+import { ApiMessage } from './api-message.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
 import type { ApiReply, ApiRequest } from './request.js';
 import { RouteTable } from './route-table.js';
@@ -34,6 +35,7 @@ export class ApiAdapter extends FastifyAdapter {
   constructor(options: AdapterOptions) {
     super({
       bodyLimit: JSON_LIMIT_BYTES,
+      http: { IncomingMessage: ApiMessage },
       trustProxy: options.trustedProxyHops > 0 ? options.trustedProxyHops : false,
       requestIdHeader: false,
       genReqId: requestIdOf,

@@ -82,7 +82,7 @@ export class DeliveriesController {
       'Puts every event of the time that the webhook wants into its queue, under the same event ids. For events that are still kept.',
     idempotent: 'by_key',
     answer: { status: 202, type: WebhookReplayDto, example: { deliveries: 128 } },
-    problems: ['not_found'],
+    problems: ['not_found', 'invalid_state'],
   })
   replay(
     @CurrentKey() auth: AuthContext,

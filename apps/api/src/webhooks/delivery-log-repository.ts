@@ -32,6 +32,10 @@ const COLUMNS = `d.id, d.webhook_id AS "webhookId", d.event_id AS "eventId", d.s
   d.event_type AS "eventType", d.cause, d.state, d.attempts, d.next_at AS "nextAt", d.created_at AS "createdAt",
   d.ended_at AS "endedAt"`;
 
+/** A webhook that was bound to sessions later does not show what it got of others before. */
+const OF_SESSIONS =
+  'SELECT FROM events e WHERE e.tenant_id = d.tenant_id AND e.id = d.event_id AND e.session_id = ANY ($6)';
+
 /** The same events that the webhook got when they were new. */
 const WANTED = `e.tenant_id = $1 AND e.seq IS NOT NULL AND e.created_at >= $3 AND e.created_at < $4
   AND ($5::text[] IS NULL OR e.type = ANY ($5)) AND ($6::text[] IS NULL OR e.type = ANY ($6))
@@ -45,14 +49,15 @@ export class DeliveryLogRepository {
   /** Newest first; `limit` + 1 rows at most. */
   list(
     tx: EntityManager | Query,
-    { tenantId, id }: StoredWebhook,
+    { tenantId, id, sessionIds }: StoredWebhook,
     state: StoredDelivery['state'] | null,
     page: PageRequest,
   ): Promise<StoredDelivery[]> {
     return asQuery(tx)<StoredDelivery & object>(
       `SELECT ${COLUMNS} FROM webhook_deliveries d WHERE d.tenant_id = $1 AND d.webhook_id = $2
-         AND ($3::text IS NULL OR d.state = $3) AND ($4::text IS NULL OR d.id < $4) ORDER BY d.id DESC LIMIT $5`,
-      [tenantId, id, state, page.after?.[0] ?? null, page.limit + 1],
+         AND ($3::text IS NULL OR d.state = $3) AND ($4::text IS NULL OR d.id < $4)
+         AND ($6::text[] IS NULL OR EXISTS (${OF_SESSIONS})) ORDER BY d.id DESC LIMIT $5`,
+      [tenantId, id, state, page.after?.[0] ?? null, page.limit + 1, sessionIds],
     );
   }
 
@@ -65,7 +70,10 @@ export class DeliveryLogRepository {
     const [row] = await asQuery(tx)<StoredDelivery & { url: string } & object>(
       `SELECT ${COLUMNS}, w.url FROM webhook_deliveries d
        JOIN webhooks w ON w.tenant_id = d.tenant_id AND w.id = d.webhook_id
-       WHERE d.tenant_id = $1 AND d.id = $4 AND w.mode = $2 AND ($3::text[] IS NULL OR w.session_ids <@ $3)`,
+       WHERE d.tenant_id = $1 AND d.id = $4 AND w.deleted_at IS NULL AND w.mode = $2
+         AND ($3::text[] IS NULL OR w.session_ids <@ $3)
+         AND (w.session_ids IS NULL OR EXISTS (SELECT FROM events e WHERE e.tenant_id = d.tenant_id
+           AND e.id = d.event_id AND e.session_id = ANY (w.session_ids)))`,
       [tenantId, mode, sessionIds, id],
     );
     return row;
@@ -106,6 +114,20 @@ export class DeliveryLogRepository {
       `SELECT count(*)::int AS count FROM (SELECT FROM ${EVENTS} WHERE ${WANTED} AND $2::text IS NOT NULL
          LIMIT $9) AS wanted`,
       [...rangeValues(webhook, range), most + 1],
+    );
+    return row?.count ?? 0;
+  }
+
+  /** Deliveries that wait, counted up to `most`. */
+  async countPending(
+    tx: EntityManager | Query,
+    { tenantId, id }: StoredWebhook,
+    most: number,
+  ): Promise<number> {
+    const [row] = await asQuery(tx)<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (SELECT FROM webhook_deliveries WHERE tenant_id = $1 AND webhook_id = $2
+         AND state = 'pending' LIMIT $3) AS waiting`,
+      [tenantId, id, most],
     );
     return row?.count ?? 0;
   }

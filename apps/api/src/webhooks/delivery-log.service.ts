@@ -76,7 +76,7 @@ export class DeliveryLogService {
     return answer;
   }
 
-  /** @throws AppError `not_found`; `invalid_request` when the range holds too much */
+  /** @throws AppError `not_found`; `invalid_request` when the range holds too much; `invalid_state` when much waits */
   async replay(
     auth: AuthContext,
     by: Actor,
@@ -89,7 +89,11 @@ export class DeliveryLogService {
     const range = { since: new Date(since), until: end, types: events ?? null };
     const answer = await this.database.tenant(tenantId, (tx) =>
       this.idempotency.run(tx, tenantId, request, async () => {
-        const webhook = await this.webhooks.find(tx, auth, webhookId, { toChange: true });
+        const webhook = await this.webhooks.find(tx, auth, webhookId);
+        if ((await this.deliveries.countPending(tx, webhook, MOST_REPLAYED)) >= MOST_REPLAYED) {
+          const message = `${String(MOST_REPLAYED)} deliveries of this webhook wait already`;
+          throw new AppError('invalid_state', message);
+        }
         const deliveries = await this.deliveries.countRange(tx, webhook, range, MOST_REPLAYED);
         if (deliveries > MOST_REPLAYED) throw tooMany();
         await this.deliveries.replay(tx, webhook, range);

@@ -30,7 +30,7 @@ export interface WebhookVisibility {
   sessionIds: readonly string[] | null;
 }
 
-const VISIBLE = `w.tenant_id = $1 AND w.mode = $2 AND ($3::text[] IS NULL OR w.session_ids <@ $3)`;
+const VISIBLE = `w.tenant_id = $1 AND w.deleted_at IS NULL AND w.mode = $2 AND ($3::text[] IS NULL OR w.session_ids <@ $3)`;
 
 /** Rows of `webhooks`. */
 @Injectable()
@@ -60,7 +60,7 @@ export class WebhookRepository {
     const query = asQuery(tx);
     await query(`SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1, 0))`, [tenantId]);
     const [row] = await query<{ count: number }>(
-      'SELECT count(*)::int AS count FROM webhooks WHERE tenant_id = $1',
+      'SELECT count(*)::int AS count FROM webhooks WHERE tenant_id = $1 AND deleted_at IS NULL',
       [tenantId],
     );
     return row?.count ?? 0;
@@ -133,9 +133,15 @@ export class WebhookRepository {
     await announce(tx, webhook);
   }
 
+  /** Its secrets and its address go at once, its deliveries in pieces, by the retention. */
   async delete(tx: EntityManager | Query, webhook: StoredWebhook): Promise<void> {
     const { tenantId, id } = webhook;
-    await asQuery(tx)('DELETE FROM webhooks WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+    await asQuery(tx)(
+      `UPDATE webhooks SET deleted_at = now(), enabled = false, url = '', description = NULL, headers_sealed = NULL,
+         secret_sealed = '', previous_secret_sealed = NULL, leased_by = NULL, leased_until = NULL
+       WHERE tenant_id = $1 AND id = $2`,
+      [tenantId, id],
+    );
     await announce(tx, webhook);
   }
 }

@@ -1,6 +1,8 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { Clock } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../config.js';
+import { LOGGER } from '../http/index.js';
 import { OutboundPoster, type PostResult } from '../http/outbound/index.js';
 import { SecretBox } from '../secrets/index.js';
 import { readRetryAfter } from './delivery/delivery-schedule.js';
@@ -27,6 +29,7 @@ export class WebhookSender implements OnApplicationShutdown {
   constructor(
     private readonly secrets: SecretBox,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
     @Inject(API_CONFIG) config: Pick<ApiConfig, 'ALLOW_PRIVATE_WEBHOOK_URLS'>,
   ) {
     this.poster = new OutboundPoster({ allowPrivate: config.ALLOW_PRIVATE_WEBHOOK_URLS });
@@ -40,24 +43,42 @@ export class WebhookSender implements OnApplicationShutdown {
   async send(webhook: StoredWebhook, eventId: string, body: string): Promise<AttemptResult> {
     const startMs = performance.now();
     const at = this.clock.now();
-    const timestamp = Math.floor(at.getTime() / 1_000);
-    const result = await this.poster.post({
-      url: webhook.url,
-      headers: {
-        ...this.headersOf(webhook),
-        'content-type': 'application/json',
-        ...signatureHeaders(this.secretsOf(webhook, at), { id: eventId, timestamp, body }),
-      },
-      body,
-      timeoutMs: TIMEOUT_MS,
-      mostBytes: MOST_ANSWER_BYTES,
-    });
+    const headers = this.signedHeaders(webhook, eventId, body, at);
+    const result = headers
+      ? await this.poster.post({
+          headers,
+          body,
+          url: webhook.url,
+          timeoutMs: TIMEOUT_MS,
+          mostBytes: MOST_ANSWER_BYTES,
+        })
+      : ({ status: null, error: 'secret_unreadable' } as const);
     const durationMs = Math.round(performance.now() - startMs);
     return {
       attempt: { at: at.toISOString(), durationMs, ...shownOf(result) },
       retryAfterSeconds:
         result.status === null ? null : readRetryAfter(result.retryAfter, this.clock.now().getTime()),
     };
+  }
+
+  /** Undefined when its secrets cannot be opened, as after a change of ENCRYPTION_KEY. */
+  private signedHeaders(
+    webhook: StoredWebhook,
+    id: string,
+    body: string,
+    at: Date,
+  ): Record<string, string> | undefined {
+    const timestamp = Math.floor(at.getTime() / 1_000);
+    try {
+      return {
+        ...this.headersOf(webhook),
+        'content-type': 'application/json',
+        ...signatureHeaders(this.secretsOf(webhook, at), { id, timestamp, body }),
+      };
+    } catch (error) {
+      this.logger.error({ err: error, webhookId: webhook.id }, 'the secrets of a webhook cannot be read');
+      return undefined;
+    }
   }
 
   /** During a rotation both the new and the old secret sign. */
@@ -71,14 +92,17 @@ export class WebhookSender implements OnApplicationShutdown {
       : [current];
   }
 
-  private headersOf(webhook: StoredWebhook): Record<string, string> {
+  /** Its custom headers. @throws Error when they cannot be opened */
+  headersOf(webhook: StoredWebhook): Record<string, string> {
     if (!webhook.headersSealed) return {};
     const headers = this.secrets.open(webhook.headersSealed, headersPlace(webhook));
     return JSON.parse(headers) as Record<string, string>;
   }
 }
 
-function shownOf(result: PostResult): Omit<DeliveryAttempt, 'at' | 'durationMs'> {
+type Shown = PostResult | { status: null; error: 'secret_unreadable' };
+
+function shownOf(result: Shown): Omit<DeliveryAttempt, 'at' | 'durationMs'> {
   if (result.status === null) {
     return { status: null, error: result.error, responseType: null, responseHead: null };
   }

@@ -167,9 +167,7 @@ export class WebhookService {
   }
 
   private view(webhook: StoredWebhook): Webhook {
-    const { headersSealed } = webhook;
-    const headers = headersSealed ? this.secrets.open(headersSealed, headersPlace(webhook)) : '{}';
-    return viewWebhook(webhook, Object.keys(JSON.parse(headers) as object));
+    return viewWebhook(webhook, Object.keys(this.sender.headersOf(webhook)));
   }
 
   private sealHeaders(tenantId: string, id: string, headers: Record<string, string> | null): Buffer | null {

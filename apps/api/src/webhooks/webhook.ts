@@ -26,6 +26,8 @@ export interface StoredWebhook {
   failures: number;
   failingSince: Date | null;
   openUntil: Date | null;
+  /** The lease under which it was read to deliver. */
+  leasedBy: string | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -36,7 +38,7 @@ export const WEBHOOK_COLUMNS = `w.tenant_id AS "tenantId", w.id, w.url, w.descri
   w.secret_sealed AS "secretSealed", w.previous_secret_sealed AS "previousSecretSealed",
   w.previous_secret_until AS "previousSecretUntil", w.enabled, w.disabled_reason AS "disabledReason",
   w.disabled_at AS "disabledAt", w.cursor_seq::float8 AS "cursorSeq", w.failures,
-  w.failing_since AS "failingSince", w.open_until AS "openUntil", w.created_at AS "createdAt",
+  w.failing_since AS "failingSince", w.open_until AS "openUntil", w.leased_by AS "leasedBy", w.created_at AS "createdAt",
   w.updated_at AS "updatedAt"`;
 
 /** Where its secrets are sealed for. */

@@ -110,7 +110,7 @@ const attemptSchema = z.object({
   at: z.iso.datetime(),
   status: z.int().nullable().describe('HTTP status; null when there was no answer'),
   error: z
-    .enum(['forbidden', 'timeout', 'unreachable', 'tls', 'broken_answer'])
+    .enum(['forbidden', 'timeout', 'unreachable', 'tls', 'broken_answer', 'secret_unreadable'])
     .nullable()
     .describe('Why there was no answer'),
   durationMs: z.int(),

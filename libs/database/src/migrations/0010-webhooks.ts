@@ -30,6 +30,8 @@ CREATE TABLE webhooks (
   leased_until  timestamptz,
   created_at    timestamptz NOT NULL DEFAULT now(),
   updated_at    timestamptz NOT NULL DEFAULT now(),
+  -- Nobody sees it any more; the row goes once its deliveries are gone.
+  deleted_at    timestamptz,
   PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX webhooks_enabled ON webhooks (tenant_id) WHERE enabled;
@@ -56,7 +58,11 @@ CREATE TABLE webhook_deliveries (
   CHECK ((state = 'pending') = (next_at IS NOT NULL))
 );
 CREATE INDEX webhook_deliveries_of ON webhook_deliveries (tenant_id, webhook_id, id DESC);
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (tenant_id, webhook_id, state, id DESC);
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (tenant_id, webhook_id, next_at) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (tenant_id, ended_at) WHERE ended_at IS NOT NULL;
 SELECT wagate_tenant_table('webhook_deliveries', true);
+
+-- Events of a time, for a replay: they lie in the order of their time, so this index is a few pages.
+CREATE INDEX events_created ON events USING brin (created_at) WITH (pages_per_range = 16);
 `;

@@ -17,6 +17,7 @@ const MOST_INCOMING_BYTES = 1_024;
 /** RFC 6455, 7.4.1. */
 const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
+const INTERNAL_ERROR = 1011;
 
 /** WebSockets for events: an upgrade goes through the same hooks as any request (key, limits), then becomes a socket. */
 @Injectable()
@@ -50,7 +51,7 @@ export class EventSocket implements OnModuleInit {
   }
 
   isUpgrade({ raw }: ApiRequest): boolean {
-    return this.upgrades.has(raw) && /^websocket$/i.test(raw.headers.upgrade ?? '');
+    return this.upgrades.has(raw);
   }
 
   /** Switches the connection and sends batches for as long as both sides stay. */
@@ -68,12 +69,13 @@ export class EventSocket implements OnModuleInit {
     const stopPinging = keepAlive(client);
     try {
       await send(client, batches);
-    } catch (error) {
-      this.logger.warn({ err: error }, 'an event socket broke off');
-    } finally {
-      stopPinging();
       if (this.isClosing) leave(client);
       else client.close(POLICY_VIOLATION, 'the API key is no longer valid');
+    } catch (error) {
+      this.logger.warn({ err: error }, 'an event socket broke off');
+      client.close(INTERNAL_ERROR, 'come back with the last seq you have');
+    } finally {
+      stopPinging();
     }
   }
 }

@@ -43,7 +43,7 @@ export class EventStreamController {
     @Req() request: ApiRequest,
     @Res() reply: ApiReply,
   ): Promise<void> {
-    const batches = await this.streams.follow(request, auth, resumed(request, query), goneOf(request));
+    const batches = await this.streams.follow(request, auth, resumed(request, query), goneOf(reply));
     await reply
       .header('Content-Type', 'text/event-stream; charset=utf-8')
       .header('Cache-Control', 'no-store')
@@ -71,16 +71,16 @@ export class EventStreamController {
         'upgrade_required',
         'this path is for WebSocket clients; use /events/stream for others',
       );
-    const batches = await this.streams.follow(request, auth, query, goneOf(request));
+    const batches = await this.streams.follow(request, auth, query, goneOf(reply));
     reply.hijack();
     await this.sockets.serve(request, batches);
   }
 }
 
 /** Aborted when the client's connection ends. */
-function goneOf({ raw }: ApiRequest): AbortSignal {
+function goneOf({ raw }: ApiReply): AbortSignal {
   const gone = new AbortController();
-  raw.socket.once('close', () => gone.abort());
+  raw.once('close', () => gone.abort());
   return gone.signal;
 }
 

@@ -1,4 +1,5 @@
-import { lookup as resolve, type LookupAddress } from 'node:dns';
+import { lookup, type LookupAddress } from 'node:dns';
+import { Resolver as Resolver4And6 } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
@@ -48,19 +49,39 @@ function notPublic(): ForbiddenUrlError {
   return new ForbiddenUrlError('must point to the public internet');
 }
 
+const DNS_TIMEOUT_MS = 2_000;
+const DNS_TRIES = 2;
+
 /** Resolves a name; replaced in tests by one that answers as a hostile name server would. */
 export type Resolver = (
   hostname: string,
   done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-const systemResolver: Resolver = (hostname, done) => resolve(hostname, { all: true }, done);
+/** As the system resolves names, private ones too; it occupies a thread for as long as a name server takes. */
+const systemResolver: Resolver = (hostname, done) => lookup(hostname, { all: true }, done);
+
+/** By DNS alone and without threads: a name server that never answers holds up nobody else's look-ups. */
+const dnsResolver: Resolver = (hostname, done) => {
+  const names = new Resolver4And6({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
+  void Promise.allSettled([names.resolve4(hostname), names.resolve6(hostname)]).then(([v4, v6]) => {
+    const addresses = [
+      ...(v4.status === 'fulfilled' ? v4.value.map((address) => ({ address, family: 4 })) : []),
+      ...(v6.status === 'fulfilled' ? v6.value.map((address) => ({ address, family: 6 })) : []),
+    ];
+    const error = v4.status === 'rejected' ? (v4.reason as NodeJS.ErrnoException) : null;
+    done(addresses.length > 0 ? null : error, addresses);
+  });
+};
 
 /**
  * The `lookup` of a connection: every address of the name has to be public, and the connection goes to one of those
  * that were checked, so a name that answers differently a moment later gains nothing.
  */
-export function publicLookup(policy: AddressPolicy, resolver: Resolver = systemResolver): LookupFunction {
+export function publicLookup(
+  policy: AddressPolicy,
+  resolver: Resolver = policy.allowPrivate ? systemResolver : dnsResolver,
+): LookupFunction {
   return (hostname, options, callback) => {
     resolver(hostname, (error, addresses) => {
       const [first] = addresses ?? [];

@@ -5,8 +5,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 
 export interface GuardedAgentOptions {
-  /** Most connections to one origin. */
-  connections: number;
+  /** Most connections to one origin; null: no limit, when the caller has one. */
+  connections: number | null;
   /** How long an idle connection stays open. */
   keepAliveMs: number;
   resolver?: Resolver | undefined;

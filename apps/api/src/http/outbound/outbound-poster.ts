@@ -17,7 +17,6 @@ export type PostResult =
   | { status: number; contentType: string | null; retryAfter: string | undefined; body: Buffer }
   | { status: null; error: 'forbidden' | 'timeout' | 'unreachable' | 'tls' | 'broken_answer' };
 
-const CONNECTIONS = 32;
 const KEEP_ALIVE_MS = 10_000;
 
 /** Posts to URLs that tenants gave: guarded as `OutboundFetcher`, without redirects, and never throws. */
@@ -28,7 +27,7 @@ export class OutboundPoster {
     private readonly policy: AddressPolicy,
     resolver?: Resolver,
   ) {
-    this.agent = guardedAgent(policy, { connections: CONNECTIONS, keepAliveMs: KEEP_ALIVE_MS, resolver });
+    this.agent = guardedAgent(policy, { connections: null, keepAliveMs: KEEP_ALIVE_MS, resolver });
   }
 
   async post({ url, headers, body, timeoutMs, mostBytes }: OutboundPost): Promise<PostResult> {

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EventEnvelope } from '#contracts';
 import { Database, type Query } from '#database';
-import { newId } from '#kernel';
 import { ApiProcess } from '../../api-process.js';
 import { EventRepository, toEnvelope, type StoredEvent } from '../../event-feed/index.js';
 import { EventLog } from '../../events/index.js';
@@ -25,6 +24,8 @@ export interface Delivery {
 
 /** The end of an attempt, as it is to be written. */
 export interface DeliveryResult {
+  /** Of its row, when it has none yet: the same when a write has to be repeated. */
+  id: string;
   delivery: Delivery;
   attempt: DeliveryAttempt;
   /** When it is tried again; null: it has ended. */
@@ -49,7 +50,7 @@ export interface Progress {
   release: boolean;
 }
 
-/** Webhooks of any tenant with something to deliver that nobody delivers. */
+/** Webhooks of any tenant with something to deliver that nobody delivers; each lease has a name of its own. */
 const LEASE = {
   name: 'webhooks_lease',
   text: `WITH due AS (
@@ -57,13 +58,13 @@ const LEASE = {
       JOIN tenants t ON t.id = w.tenant_id AND t.status = 'active'
       LEFT JOIN event_counters c ON c.tenant_id = w.tenant_id
       WHERE w.enabled AND ($3::text IS NULL OR w.tenant_id = $3)
-        AND (w.leased_until IS NULL OR w.leased_until < now())
+        AND (w.leased_until IS NULL OR w.leased_until <= now())
         AND (w.open_until IS NULL OR w.open_until <= now())
         AND (w.cursor_seq < c.last_seq OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.tenant_id = w.tenant_id
           AND d.webhook_id = w.id AND d.state = 'pending' AND d.next_at <= now()))
       ORDER BY w.leased_until NULLS FIRST LIMIT $4 FOR UPDATE OF w SKIP LOCKED
     )
-    UPDATE webhooks w SET leased_by = $1, leased_until = now() + make_interval(secs => $2)
+    UPDATE webhooks w SET leased_by = $1 || ' ' || gen_random_uuid(), leased_until = now() + make_interval(secs => $2)
     FROM due WHERE w.tenant_id = due.tenant_id AND w.id = due.id RETURNING ${WEBHOOK_COLUMNS}`,
 };
 
@@ -74,13 +75,14 @@ const DUE = {
       e.session_id AS "sessionId", s.name AS "sessionName"
     FROM webhook_deliveries d
     LEFT JOIN events e ON e.tenant_id = d.tenant_id AND e.id = d.event_id
+      AND ($5::text[] IS NULL OR e.session_id = ANY ($5))
     LEFT JOIN sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id
     WHERE d.tenant_id = $1 AND d.webhook_id = $2 AND d.state = 'pending' AND d.next_at <= now()
       AND d.id <> ALL ($3::text[])
     ORDER BY d.next_at LIMIT $4`,
 };
 
-/** Its events are no longer kept: nothing can be delivered. */
+/** Their events are no longer kept, or no longer wanted: nothing can be delivered. */
 const GONE = `UPDATE webhook_deliveries SET state = 'failed', next_at = NULL, ended_at = now()
   WHERE tenant_id = $1 AND id = ANY ($2)`;
 
@@ -89,7 +91,7 @@ const ADVANCE = {
   name: 'webhooks_advance',
   text: `UPDATE webhooks SET cursor_seq = greatest(cursor_seq, $4), failures = $5, failing_since = $6, open_until = $7,
       leased_by = CASE WHEN $9 THEN NULL ELSE leased_by END,
-      leased_until = CASE WHEN $9 THEN NULL ELSE now() + make_interval(secs => $8) END
+      leased_until = CASE WHEN $9 THEN now() ELSE now() + make_interval(secs => $8) END
     WHERE tenant_id = $1 AND id = $2 AND leased_by = $3 AND enabled RETURNING id`,
 };
 
@@ -100,15 +102,16 @@ const ADD = {
     SELECT $1, r.id, $2, r.event, r.seq, r.type, 'event', r.state, jsonb_build_array(r.attempt), r.next_at,
       CASE WHEN r.next_at IS NULL THEN now() END
     FROM jsonb_to_recordset($3::jsonb) AS r(id text, event text, seq bigint, type text, state text, attempt jsonb,
-      next_at timestamptz)`,
+      next_at timestamptz) ON CONFLICT DO NOTHING`,
 };
 
 const CONTINUE = {
   name: 'webhook_deliveries_continue',
   text: `UPDATE webhook_deliveries d SET attempts = d.attempts || r.attempt, state = r.state, next_at = r.next_at,
       ended_at = CASE WHEN r.next_at IS NULL THEN now() END
-    FROM jsonb_to_recordset($2::jsonb) AS r(id text, state text, attempt jsonb, next_at timestamptz)
-    WHERE d.tenant_id = $1 AND d.id = r.id`,
+    FROM jsonb_to_recordset($2::jsonb) AS r(id text, state text, attempt jsonb, next_at timestamptz,
+      before integer)
+    WHERE d.tenant_id = $1 AND d.id = r.id AND jsonb_array_length(d.attempts) = r.before`,
 };
 
 const DISABLE = `UPDATE webhooks SET enabled = false, disabled_reason = $3, disabled_at = now(), updated_at = now(),
@@ -151,7 +154,7 @@ export class DeliveryRepository {
   async listDue(webhook: StoredWebhook, known: readonly string[], limit: number): Promise<Delivery[]> {
     const { tenantId, id } = webhook;
     const rows = await this.database.tenantSql(tenantId, async (query) => {
-      const due = await query<DueRow & object>(DUE, [tenantId, id, known, limit]);
+      const due = await query<DueRow & object>(DUE, [tenantId, id, known, limit, webhook.sessionIds]);
       const gone = due.filter((row) => row.id === null).map((row) => row.deliveryId);
       if (gone.length > 0) await query(GONE, [tenantId, gone]);
       return due;
@@ -176,7 +179,7 @@ export class DeliveryRepository {
       const held = await query(ADVANCE, [
         tenantId,
         id,
-        this.self.name,
+        webhook.leasedBy,
         progress.cursorSeq,
         breaker.failures,
         dateOf(breaker.failingSinceMs),
@@ -201,7 +204,7 @@ export class DeliveryRepository {
     if (first.length > 0) {
       const rows = first.map(({ delivery: { event }, ...result }) => ({
         ...endOf(result),
-        id: newId('dlv'),
+        id: result.id,
         event: event.id,
         seq: event.seq,
         type: event.type,
@@ -209,7 +212,11 @@ export class DeliveryRepository {
       await query(ADD, [tenantId, id, JSON.stringify(rows)]);
     }
     if (again.length > 0) {
-      const rows = again.map(({ delivery: { row }, ...result }) => ({ ...endOf(result), id: row?.id }));
+      const rows = again.map(({ delivery: { row }, ...result }) => ({
+        ...endOf(result),
+        id: row?.id,
+        before: row?.attempts,
+      }));
       await query(CONTINUE, [tenantId, JSON.stringify(rows)]);
     }
   }

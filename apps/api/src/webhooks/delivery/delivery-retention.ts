@@ -11,8 +11,21 @@ const DELETE = {
       SELECT id FROM webhook_deliveries WHERE tenant_id = $1 AND ended_at < now() - make_interval(days => $2)
       LIMIT ${String(PURGE_BATCH)} FOR UPDATE SKIP LOCKED) RETURNING 1 AS deleted`,
 };
+/** What was delivered to webhooks that are deleted, whether it ended or not. */
+const DELETE_LEFT = {
+  name: 'webhook_deliveries_left',
+  text: `DELETE FROM webhook_deliveries d WHERE d.tenant_id = $1 AND d.id IN (
+      SELECT d.id FROM webhooks w JOIN webhook_deliveries d ON d.tenant_id = w.tenant_id AND d.webhook_id = w.id
+      WHERE w.tenant_id = $1 AND w.deleted_at IS NOT NULL
+      LIMIT ${String(PURGE_BATCH)} FOR UPDATE OF d SKIP LOCKED) RETURNING 1 AS deleted`,
+};
+const DELETE_WEBHOOKS = {
+  name: 'webhooks_purge',
+  text: `DELETE FROM webhooks w WHERE w.tenant_id = $1 AND w.deleted_at IS NOT NULL AND NOT EXISTS (
+      SELECT FROM webhook_deliveries d WHERE d.tenant_id = w.tenant_id AND d.webhook_id = w.id)`,
+};
 
-/** Deletes ended deliveries whose days in the log are over. */
+/** Deletes ended deliveries whose days in the log are over, and what deleted webhooks left. */
 @Injectable()
 export class DeliveryRetention implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly purge: TenantPurge;
@@ -26,7 +39,13 @@ export class DeliveryRetention implements OnApplicationBootstrap, OnApplicationS
       database,
       logger,
       what: 'old webhook deliveries',
-      deleteBatch: (query, tenantId) => query(DELETE, [tenantId, WEBHOOK_LOG_RETENTION_DAYS]),
+      deleteBatch: async (query, tenantId) => {
+        const old = await query(DELETE, [tenantId, WEBHOOK_LOG_RETENTION_DAYS]);
+        if (old.length > 0) return old;
+        const left = await query(DELETE_LEFT, [tenantId]);
+        await query(DELETE_WEBHOOKS, [tenantId]);
+        return left;
+      },
     });
   }
 

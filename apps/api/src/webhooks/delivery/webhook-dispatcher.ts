@@ -19,6 +19,8 @@ import { WebhookLane } from './webhook-lane.js';
 const LOOK_EVERY_MS = 1_000;
 /** Webhooks one process delivers to at the same time; more wait for the next look. */
 const MOST_LANES = 500;
+/** What a lane has at least when others wait for room. */
+const TURN_MS = 10_000;
 /** After a failure of the database. */
 const REST_MS = 1_000;
 
@@ -102,7 +104,10 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
         if (tenantId === null) this.wanted.clear();
         else this.wanted.delete(tenantId);
         const room = MOST_LANES - this.lanes.size;
-        if (room <= 0) return;
+        if (room <= 0) {
+          this.makeRoom();
+          return;
+        }
         for (const webhook of await this.deliveries.lease(tenantId, room)) this.open(webhook);
       }
     } catch (error) {
@@ -111,8 +116,16 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
     }
   }
 
+  /** Lanes that had their turn end; what they leave is taken again after those that wait. */
+  private makeRoom(): void {
+    const before = performance.now() - TURN_MS;
+    for (const { lane } of this.lanes.values()) if (lane.openedAtMs < before) lane.stop();
+  }
+
   private open(webhook: StoredWebhook): void {
     const key = `${webhook.tenantId} ${webhook.id}`;
+    // Another lane of ours that has not heard yet of a change: its lease is gone.
+    this.lanes.get(key)?.lane.abandon();
     const lane = new WebhookLane(webhook, {
       send: (target, { event }) => this.sender.send(target, event.id, JSON.stringify(event)),
       listNew: (target, after, limit) => this.deliveries.listNew(target, after, limit),

@@ -1,4 +1,5 @@
 import type { EventEnvelope } from '#contracts';
+import { newId } from '#kernel';
 import type { StoredWebhook, DisabledReason } from '../webhook.js';
 import { isDelivered } from '../webhook.js';
 import type { AttemptResult } from '../webhook-sender.js';
@@ -42,6 +43,7 @@ export interface LaneParts {
  * its events wait in the log.
  */
 export class WebhookLane {
+  readonly openedAtMs = performance.now();
   private readonly breaker: CircuitBreaker;
   private readonly fresh: EventEnvelope[] = [];
   private readonly due: Delivery[] = [];
@@ -135,7 +137,7 @@ export class WebhookLane {
   private async rests(): Promise<boolean> {
     const { now } = this.parts;
     if (this.breaker.waitMs(now()) > 0) return false;
-    if (this.fresh.length > 0 || this.due.length > 0) return true;
+    if (this.mayHaveMore || this.fresh.length > 0 || this.due.length > 0) return true;
     await this.signalWithin(LINGER_MS);
     return this.mayHaveMore;
   }
@@ -199,7 +201,7 @@ export class WebhookLane {
     const waitMs =
       delivered || attempts >= MOST_ATTEMPTS ? undefined : nextWaitMs(attempts, retryAfterSeconds);
     const nextAt = waitMs === undefined ? null : new Date(nowMs + waitMs);
-    this.results.push({ delivery, attempt, nextAt, isDelivered: delivered });
+    this.results.push({ id: newId('dlv'), delivery, attempt, nextAt, isDelivered: delivered });
     if (delivery.row === null) this.outstanding.delete(delivery.event.seq);
     const { failingSinceMs } = this.breaker.current;
     if (attempt.status === GONE) this.disable = 'gone';

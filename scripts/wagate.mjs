@@ -9,7 +9,7 @@ import { orExit, prepareBuild } from './prepare.mjs';
 import { dataFolder, root } from './prepare/steps.mjs';
 
 async function embeddedSettings() {
-  if (process.env.DATABASE_URL) return {};
+  if (process.env.DATABASE_URL || process.env.WAGATE_URL) return {};
   try {
     return JSON.parse(await readFile(join(dataFolder, 'api-settings.json'), 'utf8'));
   } catch (error) {

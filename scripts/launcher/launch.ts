@@ -81,10 +81,10 @@ class Launch {
     await this.startParts(plan);
     const apiUrl = `http://127.0.0.1:${ports.api}`;
     await this.record.setUrl(apiUrl);
-    await this.keepCliSettings(plan.api.env);
     const { root } = this.options;
     const testKey = await obtainTestKey({ root, apiUrl, knownKey: secrets.testKey, env: plan.api.env });
     await saveSecrets(secretsFile, { ...secrets, testKey });
+    await this.keepCliSettings({ ...plan.api.env, WAGATE_URL: apiUrl, WAGATE_KEY: testKey });
     const simulatorUrl = `http://127.0.0.1:${ports.simulator}`;
     return welcome({
       apiUrl,

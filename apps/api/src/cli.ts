@@ -8,6 +8,7 @@ import { ApiKeyService } from './api-keys/api-key.service.js';
 import { AuditLog, CLI_ACTOR } from './audit/index.js';
 import { KeyHasher } from './auth/index.js';
 import { apiConfigSchema } from './config.js';
+import { addDeveloperCommands } from './developer/index.js';
 import { IdempotencyService } from './idempotency/index.js';
 import { addRetentionCommands } from './retention/retention-commands.js';
 import { TenantRepository } from './tenants/tenant-repository.js';
@@ -160,7 +161,9 @@ function command(parent: Command, name: string, description: string): Command {
 }
 
 function buildProgram(): Command {
-  const program = new Command('wagate').description('Tenants and API keys of this installation');
+  const program = new Command('wagate').description(
+    'Tenants and API keys of an installation, and what a developer wants at hand',
+  );
   const mode = () => new Option('--mode <mode>', 'live or test sessions').choices(KEY_MODES).default('live');
   const tenantOption = ['--tenant <id>', 'id of the tenant'] as const;
   const scopes = [
@@ -194,6 +197,7 @@ function buildProgram(): Command {
     .requiredOption('--id <id>', 'id of the key')
     .action(revokeKey);
   addRetentionCommands(program, tenant, print);
+  addDeveloperCommands(program, { print, printList });
   return program;
 }
 

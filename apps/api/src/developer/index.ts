@@ -1,0 +1,1 @@
+export { addDeveloperCommands } from './developer-commands.js';

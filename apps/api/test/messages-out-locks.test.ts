@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeFact } from '#contracts';
 import type { MessageResource } from '../src/messages/message-resource.js';
-import { handed, incoming, Messaging, statusOf } from './messaging.js';
+import { waitFor } from '../../../test/support/index.js';
+import { ALEX, handed, incoming, Messaging, statusOf } from './messaging.js';
 
 let messaging: Messaging;
 
@@ -81,5 +82,34 @@ describe('what is sent and what comes in at the same moment, in the same chats',
     async function statusOfAny(id: string): Promise<MessageResource> {
       return Promise.race([statusOf(tenant, id, 'sent'), statusOf(tenant, id, 'delivered')]);
     }
+  });
+});
+
+describe('a session whose messages others hold locked', () => {
+  it('does not hold up the results of another one', async () => {
+    const one = await messaging.connect();
+    const other = await messaging.connect();
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    messaging.node.scripts['message.send'] = async (request) => {
+      await answered;
+      return handed(request, 1);
+    };
+    const body = { to: ALEX, type: 'text', text: 'Hi' };
+    const locked = await one.tenant.client.post<MessageResource>('/messages', body);
+    const free = await other.tenant.client.post<MessageResource>('/messages', body);
+    const ids = [locked.body.id, free.body.id];
+    await waitFor(
+      () =>
+        messaging.node.callsOf('message.send').filter((call) => ids.includes(String(call.messageId)))
+          .length === 2,
+      { what: 'both to be called' },
+    );
+    await messaging.api.database.workerSql(async (query) => {
+      await query('SELECT FROM messages WHERE id = $1 FOR UPDATE', [locked.body.id]);
+      answer();
+      await statusOf(other.tenant, free.body.id, 'sent');
+    });
+    await statusOf(one.tenant, locked.body.id, 'sent');
   });
 });

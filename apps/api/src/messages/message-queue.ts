@@ -3,13 +3,15 @@ import type { Query, SessionRow } from '#database';
 import { SessionEndings, type SessionEndCode } from '../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from './message-changes.js';
 
-/** Messages that are ended in one go; a queue may hold any number. */
+/** Messages that end with the session at once; a queue may hold any number, and the rest is swept after it. */
 const AT_ONCE = 1_000;
 
 /** Those under way too: until they are held, their ends may still put them back into the queue. */
-const LOCK = `SELECT ${STATE_COLUMNS} FROM messages m WHERE m.tenant_id = $1 AND m.session_id = $2
-    AND m.status IN ('queued', 'sending', 'unknown') AND m.id > $3
-  ORDER BY m.id LIMIT ${String(AT_ONCE)} FOR UPDATE`;
+const LOCK = `SELECT ${STATE_COLUMNS} FROM messages m WHERE m.tenant_id = $1 AND m.id IN (
+    SELECT o.id FROM messages o WHERE o.tenant_id = $1 AND o.session_id = $2 AND o.status IN ('sending', 'unknown')
+    UNION ALL (SELECT q.id FROM messages q WHERE q.tenant_id = $1 AND q.session_id = $2 AND q.status = 'queued'
+      ORDER BY q.priority DESC, q.id LIMIT ${String(AT_ONCE)}))
+  ORDER BY m.id FOR UPDATE`;
 
 /** What is under way ends as it ends; what turns out not to have left does not go back to a queue that is none. */
 const MARK_ATTEMPTS = `UPDATE message_attempts a SET session_end = $3
@@ -30,19 +32,14 @@ export class MessageQueue implements OnModuleInit {
   private async endSession(query: Query, { tenantId, id }: SessionRow, code: SessionEndCode): Promise<void> {
     await query('SELECT wagate_lock_claims($1)', [id]);
     const now = new Date();
-    for (let after = ''; ;) {
-      const found = await query<MessageState & object>(LOCK, [tenantId, id, after]);
-      const changes = found
-        .filter(({ status }) => status === 'queued')
-        .map((before) => ({
-          before,
-          after: { ...before, status: 'failed' as const, errorCode: code, endedAt: now },
-        }));
-      await this.changes.save(query, changes);
-      const last = found.at(-1);
-      if (!last || found.length < AT_ONCE) break;
-      after = last.id;
-    }
+    const found = await query<MessageState & object>(LOCK, [tenantId, id]);
+    const changes = found
+      .filter(({ status }) => status === 'queued')
+      .map((before) => ({
+        before,
+        after: { ...before, status: 'failed' as const, errorCode: code, endedAt: now },
+      }));
+    await this.changes.save(query, changes);
     await query(MARK_ATTEMPTS, [tenantId, id, code]);
   }
 }

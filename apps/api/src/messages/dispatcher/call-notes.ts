@@ -55,17 +55,39 @@ export class CallNotes {
     await new Promise((resolve) => setImmediate(resolve));
     for (let failures = 0; this.asked.length > 0 && !this.stopped;) {
       const group = firstGroup(this.asked);
-      try {
-        const mine = await this.write(group.flatMap(({ keys }) => keys));
-        this.asked = this.asked.slice(group.length);
-        for (const { answer } of group) answer(mine);
+      if ((await this.settle(group)) || (await this.settleOneByOne(group))) {
         failures = 0;
-      } catch (error) {
-        this.logger.error({ err: error }, 'calls could not be noted, so they wait');
-        await delay(backoff(failures++, RETRY), undefined, { ref: false });
+        continue;
       }
+      const isLeft = (one: Asked) => group.includes(one);
+      this.asked = [...this.asked.filter((one) => !isLeft(one)), ...this.asked.filter(isLeft)];
+      await delay(backoff(failures++, RETRY), undefined, { ref: false });
     }
     this.running = false;
+  }
+
+  /** False when the group has to be tried again. */
+  private async settle(group: readonly Asked[]): Promise<boolean> {
+    try {
+      const mine = await this.write(group.flatMap(({ keys }) => keys));
+      this.asked = this.asked.filter((one) => !group.includes(one));
+      for (const { answer } of group) answer(mine);
+      return true;
+    } catch (error) {
+      this.logger.error({ err: error }, 'calls could not be noted, so they wait');
+      return false;
+    }
+  }
+
+  /** One session, whose rows others hold, must not hold up the rest. False when some have to be tried again. */
+  private async settleOneByOne(group: readonly Asked[]): Promise<boolean> {
+    if (group.length === 1) return false;
+    let failed = 0;
+    for (const one of group) {
+      // More than one: it is the database.
+      if (!(await this.settle([one])) && ++failed > 1) return false;
+    }
+    return failed === 0;
   }
 
   private write(keys: AttemptKey[]): Promise<Set<string>> {

@@ -12,13 +12,18 @@ import { ResultRepository } from './result-repository.js';
 const LARGEST_GROUP = 100;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 
+interface Pending {
+  result: AttemptResult;
+  done: () => void;
+}
+
 /**
  * Writes results in groups: what comes while one group is written goes into the next. A database that is away is
  * tried again for as long as the process lives; if that ends first, the attempts stay open and are looked up.
  */
 @Injectable()
 export class ResultWriter {
-  private pending: { result: AttemptResult; done: () => void }[] = [];
+  private pending: Pending[] = [];
   private running: Promise<void> | undefined;
   private failures = 0;
   /** Attempts whose end the database refused in every form: they stay open until this process ends. */
@@ -54,17 +59,39 @@ export class ResultWriter {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.pending.length > 0) {
       const group = this.pending.slice(0, LARGEST_GROUP);
-      if (!(await this.writeGroup(group.map(({ result }) => result)))) continue;
-      this.pending = this.pending.slice(group.length);
-      for (const { result, done } of group) {
-        this.watch.tell(result.messageId);
-        done();
-      }
+      if ((await this.settle(group)) || (await this.settleBySession(group))) continue;
+      const isLeft = (one: Pending) => group.includes(one);
+      this.pending = [...this.pending.filter((one) => !isLeft(one)), ...this.pending.filter(isLeft)];
+      await delay(backoff(this.failures++, RETRY));
     }
     this.running = undefined;
   }
 
-  /** False when the database is away and the group has to be tried again. */
+  /** False when the group has to be tried again. */
+  private async settle(group: readonly Pending[]): Promise<boolean> {
+    if (!(await this.writeGroup(group.map(({ result }) => result)))) return false;
+    this.pending = this.pending.filter((one) => !group.includes(one));
+    for (const { result, done } of group) {
+      this.watch.tell(result.messageId);
+      done();
+    }
+    return true;
+  }
+
+  /** One session, whose rows others hold, must not hold up the rest. False when some have to be tried again. */
+  private async settleBySession(group: readonly Pending[]): Promise<boolean> {
+    const sessions = new Set(group.map(({ result }) => result.sessionId));
+    if (sessions.size === 1) return false;
+    let failed = 0;
+    for (const sessionId of sessions) {
+      const part = group.filter(({ result }) => result.sessionId === sessionId);
+      // More than one: it is the database.
+      if (!(await this.settle(part)) && ++failed > 1) return false;
+    }
+    return failed === 0;
+  }
+
+  /** False when the database is away or busy. */
   private async writeGroup(group: AttemptResult[]): Promise<boolean> {
     await failpoint('api.result.before-write');
     try {
@@ -73,10 +100,7 @@ export class ResultWriter {
       return true;
     } catch (error) {
       this.logger.error({ err: error, results: group.length }, 'results of sends were not written');
-      if (isAppError(error)) {
-        await delay(backoff(this.failures++, RETRY));
-        return false;
-      }
+      if (isAppError(error)) return false;
     }
     for (const result of group) await this.writeAlone(result);
     return true;

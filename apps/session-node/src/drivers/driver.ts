@@ -103,11 +103,16 @@ export interface SweepWish {
   again: boolean;
 }
 
-/** A piece of what changed; `next` is where the next one begins, null after the last. */
-export interface ChangedPiece {
+/** A piece of what was asked for; `next` is where the next one begins, null after the last. */
+export interface InboxPiece {
   facts: InboxFact[];
   unreported: Unreported[];
   next: number | null;
+}
+
+export interface ChangedPiece extends InboxPiece {
+  /** False when the page could not tell all of it: it has to be read again. */
+  isWhole: boolean;
 }
 
 /** Newest message time of a chat; `aliases` are the other ids it is known by. */
@@ -192,8 +197,8 @@ export interface DriverInbox {
   sweep(wishes: SweepWish[]): Promise<SweptChat[]>;
   /** Edits, revokes and reactions since a time, of messages from `baselineSeconds` on that the page holds. */
   changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<ChangedPiece>;
-  /** How single messages stand now, where the page still has them: content, edit, revoke, all reactions. */
-  standOf(waKeys: string[]): Promise<InboxFact[]>;
+  /** How single messages stand now, from the one at `from` on, where the page still has them. */
+  standOf(waKeys: string[], from: number): Promise<InboxPiece>;
   /** Acks of own messages, where the page still has the message. */
   acksOf(waKeys: string[]): Promise<InboxFact[]>;
   /** Chats and people as the page knows them. */

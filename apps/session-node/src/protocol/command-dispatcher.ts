@@ -69,7 +69,8 @@ export class CommandDispatcher {
         registry.use(address, async (owner) => ({ code: await owner.requestPairingCode(phone) })),
       'session.diagnostics': (address) =>
         registry.use(address, async (owner) => ({ ...(await owner.diagnostics()), sandbox: facts.sandbox })),
-      'message.send': (request) => registry.use(addressOf(request), (owner) => sendMessage(owner, request)),
+      'message.send': (request) =>
+        registry.use(addressOf(request), (owner) => sendMessage(owner, request, facts.bootId)),
       'message.lookup': (request) =>
         registry.use(addressOf(request), (owner) => lookUpMessages(owner, request, facts.bootId)),
       'media.download': (request) =>

@@ -17,8 +17,10 @@ function notSent(
 export async function sendMessage(
   owner: SessionOwner,
   request: NodeRequest<'message.send'>,
+  bootId: string,
 ): Promise<SendAnswer> {
-  const { waMessageId } = request;
+  const { waMessageId, nodeBootId = bootId } = request;
+  if (nodeBootId !== bootId) return notSent('page_gone', 'meant for another boot of this node');
   const driver = owner.connectedDriver;
   if (!driver) return notSent('session_not_connected', 'the session is not connected');
   if (owner.board.isHeldBack) return notSent('contract_broken', owner.snapshot().detail ?? 'contract_broken');

@@ -48,8 +48,8 @@ function inboxOf(chats: Record<string, Partial<SweptChat>>): DriverInbox {
     drain: () => Promise.resolve({ facts: [], unreported: [], unreportedAt: [], more: false }),
     chatHeads: () => Promise.resolve(heads),
     sweep: (wishes) => Promise.resolve(wishes.map(({ chatId }) => ({ ...whole, chatId, ...chats[chatId] }))),
-    changesSince: () => Promise.resolve({ facts: [], unreported: [], next: null }),
-    standOf: () => Promise.resolve([]),
+    changesSince: () => Promise.resolve({ facts: [], unreported: [], next: null, isWhole: true }),
+    standOf: () => Promise.resolve({ facts: [], unreported: [], next: null }),
     acksOf: () => Promise.resolve([]),
     directory: () => Promise.resolve({ chats: [], contacts: [] }),
   };
@@ -181,6 +181,48 @@ describe('InboxPump', () => {
     });
     expect(asked).toEqual([1_000, SECONDS - 5]);
     expect(chats).toEqual({ 'a@c.us': SECONDS });
+  });
+
+  it('reads changes again from the same time when the page could not tell all of them', async () => {
+    const changes = async (): Promise<number> =>
+      (JSON.parse(await readFile(join(folder, 'cursor.json'), 'utf8')) as { changes: number }).changes;
+    const inbox = inboxOf({});
+    const piece = { facts: [], unreported: [], next: null };
+    await sweep({ ...inbox, changesSince: () => Promise.resolve({ ...piece, isWhole: false }) });
+    expect(await changes()).toBe(1_000);
+    pump?.stop();
+    await sweep(inbox);
+    expect(await changes()).toBeGreaterThan(SECONDS);
+  });
+
+  it('goes on with a sweep, and does not begin it anew, when single messages cannot be looked at', async () => {
+    const message = messageOf('a@c.us');
+    if (message.kind === 'message.upsert') message.message.content = { type: 'undecryptable' };
+    const asked: boolean[] = [];
+    const looked: number[] = [];
+    const inbox = inboxOf({ 'a@c.us': { facts: [message] } });
+    await sweep(
+      {
+        ...inbox,
+        sweep: (wishes) => {
+          asked.push(...wishes.map(({ again }) => again));
+          return inbox.sweep(wishes);
+        },
+        chatHeads: async () =>
+          (await inbox.chatHeads()).map((head) => ({
+            ...head,
+            newestSeconds: Math.floor(Date.now() / 1000),
+          })),
+        standOf: (keys) => {
+          looked.push(keys.length);
+          return Promise.reject(new Error('the page did not answer'));
+        },
+      },
+      20,
+    );
+    await waitFor(() => looked.length >= 3, { what: 'further sweeps' });
+    expect(looked.every((count) => count === 1)).toBe(true);
+    expect(asked.filter((again) => again)).toHaveLength(1);
   });
 
   it('tells of a gap when the store does not reach back to the cursor', async () => {

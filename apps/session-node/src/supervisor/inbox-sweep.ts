@@ -46,6 +46,8 @@ const HELD_CHAT_REST_MS = 600_000;
 export class InboxSweep {
   /** Until when chats rest. */
   private readonly resting = new Map<string, number>();
+  /** Reactions that may have been taken back while nobody looked were not all looked at. */
+  private owesReactions = false;
   private changesDueMs = 0;
   private directoryDueMs = 0;
   private directorySent = '';
@@ -136,29 +138,51 @@ export class InboxSweep {
   private async sweepChanges(nowSeconds: number): Promise<void> {
     const { inbox, cursor, clock } = this.options;
     const since = cursor.changesSeconds - OVERLAP_SECONDS;
+    let isWhole = true;
     for (let from: number | null = 0; from !== null;) {
       await this.reporter.hasRoom();
       if (this.reporter.isStopped) return;
       const piece = await inbox.changesSince(since, cursor.baselineSeconds, from);
       this.reporter.setAside(piece.unreported);
       this.reporter.report(piece.facts);
+      isWhole &&= piece.isWhole;
       from = piece.next;
     }
     this.changesDueMs = clock.monotonicMs() + CHANGES_INTERVAL_MS;
-    this.reporter.whenTaken(() => cursor.advanceChanges(nowSeconds));
+    if (isWhole) this.reporter.whenTaken(() => cursor.advanceChanges(nowSeconds));
+  }
+
+  /** What was swept must not be read anew because single messages cannot be looked at: they are, the next time. */
+  private async lookAgain(again: boolean): Promise<void> {
+    this.owesReactions ||= again;
+    try {
+      await this.lookAt(this.watchedKeys());
+      if (!this.reporter.isStopped) this.owesReactions = false;
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'messages could not be looked at again; trying later');
+    }
   }
 
   /** What may have been decrypted meanwhile, and, at a start, reactions that may have been taken back. */
-  private async lookAgain(again: boolean): Promise<void> {
-    const { cursor, inbox } = this.options;
+  private watchedKeys(): string[] {
+    const { cursor } = this.options;
     const undecrypted = cursor.watchedKeys('undecryptable');
-    const keys = again
+    return this.owesReactions
       ? [...undecrypted, ...cursor.watchedKeys('reactions')]
       : undecrypted.slice(-UNDECRYPTED_MAX);
+  }
+
+  private async lookAt(keys: string[]): Promise<void> {
     for (let at = 0; at < keys.length; at += KEYS_BATCH) {
-      await this.reporter.hasRoom();
-      if (this.reporter.isStopped) return;
-      this.reporter.report(await inbox.standOf(keys.slice(at, at + KEYS_BATCH)));
+      const batch = keys.slice(at, at + KEYS_BATCH);
+      for (let from: number | null = 0; from !== null;) {
+        await this.reporter.hasRoom();
+        if (this.reporter.isStopped) return;
+        const piece = await this.options.inbox.standOf(batch, from);
+        this.reporter.setAside(piece.unreported);
+        this.reporter.report(piece.facts);
+        from = piece.next;
+      }
     }
   }
 

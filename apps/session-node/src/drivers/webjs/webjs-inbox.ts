@@ -6,6 +6,7 @@ import type {
   Drained,
   DriverInbox,
   InboxFact,
+  InboxPiece,
   MessagePlace,
   SweepWish,
   SweptChat,
@@ -50,14 +51,15 @@ export class WebjsInbox implements DriverInbox {
 
   async changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<ChangedPiece> {
     const args: [number, number, number] = [sinceSeconds, baselineSeconds, from];
-    const { items, next } = await this.agent().call('changesSince', args, SWEEP_TIMEOUT_MS);
+    const { items, next, isWhole } = await this.agent().call('changesSince', args, SWEEP_TIMEOUT_MS);
     const { facts, unreported } = this.sorted(items, [], 'sweep');
-    return { facts, unreported, next };
+    return { facts, unreported, next, isWhole };
   }
 
-  async standOf(waKeys: string[]): Promise<InboxFact[]> {
-    const items = await this.agent().call('standOf', [waKeys], SWEEP_TIMEOUT_MS);
-    return this.sorted(items, [], 'sweep').facts;
+  async standOf(waKeys: string[], from: number): Promise<InboxPiece> {
+    const { items, next } = await this.agent().call('standOf', [waKeys, from], SWEEP_TIMEOUT_MS);
+    const { facts, unreported } = this.sorted(items, [], 'sweep');
+    return { facts, unreported, next };
   }
 
   async acksOf(waKeys: string[]): Promise<InboxFact[]> {

@@ -107,11 +107,16 @@ export interface RawSwept {
   failure: string | null;
 }
 
-/** Changes of messages the page holds, read piece by piece. */
-export interface RawChanged {
+export interface RawPiece {
   items: RawItem[];
   /** Where the next piece begins; null after the last. */
   next: number | null;
+}
+
+/** Changes of messages the page holds, read piece by piece. */
+export interface RawChanged extends RawPiece {
+  /** False when one of the messages could not be read in full. */
+  isWhole: boolean;
 }
 
 export interface RawHead {
@@ -205,8 +210,8 @@ export interface PageAgentApi {
   sweep(wishes: RawWish[], budgetMs: number): Promise<RawSwept[]>;
   /** What changed since then on messages from `baselineSeconds` on, beginning at `from`. */
   changesSince(sinceSeconds: number, baselineSeconds: number, from: number): Promise<RawChanged>;
-  /** How single messages stand now: content when it can be read, edit, revoke, reactions. */
-  standOf(waKeys: string[]): Promise<RawItem[]>;
+  /** How single messages stand now, beginning at `from`: content when it can be read, edit, revoke, reactions. */
+  standOf(waKeys: string[], from: number): Promise<RawPiece>;
   acksOf(waKeys: string[]): Promise<RawAck[]>;
   directory(limit: number): { chats: (RawPerson & { kind: string })[]; contacts: RawPerson[] };
   addChunk(transferId: string, base64: string): void;

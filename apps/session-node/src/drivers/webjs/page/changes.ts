@@ -1,4 +1,5 @@
-import type { RawChanged, RawItem } from './agent-api.js';
+import type { RawChanged, RawItem, RawPiece } from './agent-api.js';
+import { inTime } from './in-time.js';
 import { findByWaKey } from './messages.js';
 import { isMessage, personOf, rawMessage } from './raw-message.js';
 import { reactionsOf, targetOf } from './reactions.js';
@@ -9,6 +10,7 @@ import { wa, type WaMsg } from './wa.js';
 const PIECE_MODELS = 5_000;
 const PIECE_ITEMS = 200;
 const PIECE_MS = 5_000;
+const FIND_TIMEOUT_MS = 2_000;
 
 /** What became of a message after it was written, as its model tells: at most one edit and one revoke. */
 export function changeItems(msg: WaMsg): RawItem[] {
@@ -46,31 +48,37 @@ export async function changesSince(
   const models = wa('WAWebCollections').Msg.getModelsArray();
   const items: RawItem[] = [];
   const until = performance.now() + PIECE_MS;
+  let isWhole = true;
   let at = from;
   for (; at < models.length; at += 1) {
     const isFull = at >= from + PIECE_MODELS || items.length >= PIECE_ITEMS;
     if (isFull || (at > from && performance.now() > until)) break;
     const msg = models[at];
-    if (msg && msg.t >= baselineSeconds) items.push(...(await changedSince(msg, sinceSeconds)));
+    if (!msg || !(msg.t >= baselineSeconds)) continue;
+    if (!(await addChanged(msg, sinceSeconds, items))) isWhole = false;
   }
-  return { items, next: at < models.length ? at : null };
+  return { items, next: at < models.length ? at : null, isWhole };
 }
 
-/** One that cannot be read must not keep the others from being told; the chat's own sweep reports it. */
-async function changedSince(msg: WaMsg, sinceSeconds: number): Promise<RawItem[]> {
+/**
+ * One that cannot be read must not keep the others from being told; the chat's own sweep reports it.
+ * @returns false when there may be more than was added
+ */
+async function addChanged(msg: WaMsg, sinceSeconds: number, items: RawItem[]): Promise<boolean> {
   try {
-    if (!isMessage(msg)) return [];
+    if (!isMessage(msg)) return true;
     const isChanged =
       msg.type === 'revoked'
         ? (msg.revokeTimestamp ?? Infinity) >= sinceSeconds
         : (msg.latestEditSenderTimestampMs ?? 0) >= sinceSeconds * 1000;
-    const changes = isChanged ? changeItems(msg) : [];
+    if (isChanged) items.push(...changeItems(msg));
     const reactions = msg.hasReaction === true ? await reactionsOf(msg) : undefined;
     const isNew =
       reactions?.kind === 'reactions' && reactions.reactions.some(({ atMs }) => atMs >= sinceSeconds * 1000);
-    return isNew ? [...changes, reactions] : changes;
+    if (isNew) items.push(reactions);
+    return true;
   } catch {
-    return [];
+    return false;
   }
 }
 
@@ -83,22 +91,28 @@ async function readableReactions(msg: WaMsg): Promise<RawItem | undefined> {
   }
 }
 
-/** How single messages stand now. What the page does not have any more, or cannot read, is left out. */
-export async function standOf(waKeys: string[]): Promise<RawItem[]> {
+/** How single messages stand now, from the key at `from` on. What the page does not have any more, or cannot read, is left out. */
+export async function standOf(waKeys: string[], from: number): Promise<RawPiece> {
   const items: RawItem[] = [];
-  for (const text of waKeys) items.push(...(await stand(text)));
-  return items;
+  const until = performance.now() + PIECE_MS;
+  let at = from;
+  for (; at < waKeys.length; at += 1) {
+    if (at > from && performance.now() > until) break;
+    items.push(...(await stand(waKeys[at] ?? '')));
+  }
+  return { items, next: at < waKeys.length ? at : null };
 }
 
 async function stand(text: string): Promise<RawItem[]> {
   try {
-    const msg = await findByWaKey(text);
+    const msg = await inTime(findByWaKey(text), FIND_TIMEOUT_MS, 'the message does not load');
     if (!msg) return [];
     const message = msg.type === 'ciphertext' ? undefined : rawMessage(msg);
-    const reactions = await reactionsOf(msg);
+    const changes = changeItems(msg);
+    const reactions = await readableReactions(msg);
     return [
       ...(message ? [{ kind: 'message' as const, message }] : []),
-      ...changeItems(msg),
+      ...changes,
       ...(reactions ? [reactions] : []),
     ];
   } catch {

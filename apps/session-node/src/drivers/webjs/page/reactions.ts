@@ -1,5 +1,6 @@
 import type { RawItem, RawReaction, RawTarget } from './agent-api.js';
 import { keyParts, keyTexts, widText } from './ids.js';
+import { inTime } from './in-time.js';
 import { authorSelf, chatPerson, personOf } from './raw-message.js';
 import { wa, type WaKey, type WaMsg, type WaReaction, type WaReactionSender } from './wa.js';
 
@@ -39,14 +40,19 @@ export function reactionItem(row: WaReaction): RawItem | undefined {
   return reaction && { kind: 'reactions', target, reactions: [reaction], whole: false };
 }
 
-/** All reactions that stand on a message; undefined when the page does not answer. */
+/**
+ * All reactions that stand on a message; undefined when the page does not know them, or there is one that cannot be
+ * read: what is unknown was not taken back.
+ */
 export async function reactionsOf(msg: WaMsg): Promise<RawItem | undefined> {
   const target = targetOf(msg.id);
   if (!target) return undefined;
-  const groups = await found(keyTexts(target));
-  if (groups === undefined) return undefined;
-  const reactions = groups.flatMap((sender) => standing(sender) ?? []);
-  return { kind: 'reactions', target, reactions, whole: true };
+  const senders = await found(keyTexts(target));
+  if (senders === undefined || (senders.length === 0 && msg.hasReaction === true)) return undefined;
+  const reactions = senders.flatMap((sender) => standing(sender) ?? []);
+  return reactions.length < senders.length
+    ? undefined
+    : { kind: 'reactions', target, reactions, whole: true };
 }
 
 export function targetOf(key: WaKey | undefined): RawTarget | undefined {
@@ -70,28 +76,19 @@ function reactionOf(
   return { sender: fromMe ? authorSelf(sender) : personOf(sender), fromMe, emoji: emoji ?? '', atMs };
 }
 
-/** Who reacted, of the first form of the key that the page knows. */
+/** Who reacted, by the first form of the key under which somebody did; undefined when the page knows none. */
 async function found(texts: string[]): Promise<WaReactionSender[] | undefined> {
   const { Reactions } = wa('WAWebCollections');
+  let isKnown = false;
   for (const text of texts) {
-    const groups = await inTime(Reactions.find(text));
-    const models = groups?.reactions.getModelsArray() ?? [];
+    const groups = await inTime(Reactions.find(text), FIND_TIMEOUT_MS, 'the reactions do not load');
+    if (!groups) continue;
+    isKnown = true;
+    const models = groups.reactions.getModelsArray();
     const senders = models.flatMap((group) =>
       Array.isArray(group.senders) ? group.senders : group.senders.getModelsArray(),
     );
     if (senders.length > 0) return senders;
   }
-  return [];
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('the reactions do not load')), FIND_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return isKnown ? [] : undefined;
 }

@@ -2,6 +2,7 @@ import type { RawAck, RawHead, RawItem, RawSwept, RawWish } from './agent-api.js
 import { allChanges } from './changes.js';
 import { describeError } from './describe-error.js';
 import { idsOf, widText } from './ids.js';
+import { inTime } from './in-time.js';
 import { ackOf, keylessForm } from './inbox-queue.js';
 import { chatsOf, findByWaKey } from './messages.js';
 import { isMessage, rawMessage } from './raw-message.js';
@@ -111,20 +112,12 @@ async function loadBackTo(
     const oldest = held.reduce((time, msg) => (msg.t < time ? msg.t : time), Infinity);
     if (oldest < sinceSeconds) return null;
     if (performance.now() > until) return undefined;
-    const loaded = await inTime(wa('WAWebChatLoadMessages').loadEarlierMsgs({ chat }));
+    const loaded = await inTime(
+      wa('WAWebChatLoadMessages').loadEarlierMsgs({ chat }),
+      LOAD_TIMEOUT_MS,
+      'the chat does not load',
+    );
     if (!loaded || loaded.length === 0) return Number.isFinite(oldest) ? oldest : null;
-  }
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('the chat does not load')), LOAD_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

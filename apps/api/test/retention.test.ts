@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SystemClock, type Clock } from '#kernel';
 import { MediaStore } from '#media-store';
@@ -195,6 +196,30 @@ describe('objects', () => {
     expect(await objects()).toEqual([]);
   });
 
+  it('that cannot be removed do not hold back those behind them, and stay noted', async () => {
+    await sql(
+      `INSERT INTO media_removals (tenant_id, object_key) SELECT $1, 't/' || $1 || '/up/bad' || n FROM generate_series(1, 60) AS n`,
+      [tenant.tenantId],
+    );
+    const file = await upload();
+    await messaging.api.app.get(MediaRepository, { strict: false }).discard(tenant.tenantId, file.id);
+    const failing = Object.create(store, {
+      delete: {
+        value: (key: string) =>
+          key.includes('/bad') ? Promise.reject(new Error('access denied')) : store.delete(key),
+      },
+    }) as MediaStore;
+    const partly = new RetentionCleaner(
+      messaging.api.database,
+      failing,
+      { defaults: MESSAGES_ONLY },
+      new LaterClock(),
+    );
+    expect(await partly.clean(ALONE)).toMatchObject({ objects: 1 });
+    expect(await objects()).toEqual([]);
+    expect(await cleaner.clean(ALONE)).toMatchObject({ objects: 60 });
+  });
+
   it('that never got a row are removed once they are old enough; what is not ours is left alone', async () => {
     const put = (key: string) => store.put(key, Readable.from([BYTES]), { contentType: 'image/gif' });
     const lost = `t/${tenant.tenantId}/up/med_${'0'.repeat(26)}`;
@@ -229,6 +254,32 @@ describe('the clean-up', () => {
       await expect(cleaner.clean(ALONE)).rejects.toBeInstanceOf(CleanerBusy);
     });
     expect(await cleaner.clean(ALONE)).toEqual(NOTHING);
+  });
+
+  it('goes on with the other tenants when what one has cannot be removed, and tells of it', async () => {
+    const failing = tenant.tenantId;
+    const kept = await sendText('kept');
+    await statusOf(tenant, kept.id, 'sent');
+    ({ tenant, session } = await messaging.connect());
+    const removed = [await sendText('removed'), await sendText('removed too')];
+    for (const { id } of removed) await statusOf(tenant, id, 'sent');
+    const owner = new pg.Client(messaging.api.config.DATABASE_OWNER_URL);
+    await owner.connect();
+    try {
+      await owner.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION ''refused''; END'`);
+      await owner.query(`CREATE TRIGGER refused BEFORE DELETE ON messages FOR EACH ROW
+        WHEN (OLD.tenant_id = '${failing}') EXECUTE FUNCTION refuse()`);
+      const failed: string[] = [];
+      const options = { ...ALONE, onFailed: (tenantId: string) => void failed.push(tenantId) };
+      expect(await cleaner.clean(options)).toMatchObject({ messages: removed.length });
+      expect(failed).toEqual([failing]);
+      await expect(cleaner.clean(ALONE)).rejects.toThrow('refused');
+    } finally {
+      await owner.query('DROP FUNCTION IF EXISTS refuse CASCADE');
+      await owner.end();
+    }
+    expect(await cleaner.clean(ALONE)).toMatchObject({ messages: 1 });
   });
 
   it('tells in the metrics and the log what it removed', async () => {

@@ -14,7 +14,7 @@ const OUR_KEY = /^t\/tnt_[0-9a-z]{26}\/(?:up|in)\/med_[0-9a-z]{26}$/;
 const PREFIX = 't/';
 
 const NEXT_REMOVALS = `SELECT tenant_id AS "tenantId", object_key AS key FROM media_removals
-  ORDER BY tenant_id, object_key LIMIT ${String(MOST_REMOVALS)}`;
+  WHERE (tenant_id, object_key) > ($1, $2) ORDER BY tenant_id, object_key LIMIT ${String(MOST_REMOVALS)}`;
 
 const END_REMOVALS = {
   name: 'removals_end',
@@ -53,6 +53,19 @@ export interface Swept {
   isDone: boolean;
 }
 
+/** An object that is to be removed, as a row left word of it. */
+export interface NotedObject {
+  tenantId: string;
+  key: string;
+}
+
+export interface SweptNoted extends Swept {
+  /** Where the next batch goes on. */
+  last: NotedObject;
+  /** Not one of a full batch could be removed. */
+  hasFailed: boolean;
+}
+
 /** Removes objects: those whose rows are gone, and those that never came to have one. Each call is one small batch. */
 export class ObjectCleaner {
   constructor(
@@ -60,15 +73,21 @@ export class ObjectCleaner {
     private readonly clock: Clock,
   ) {}
 
-  /** Those that rows left word of. What fails stays noted. */
-  async removeNoted(query: Query): Promise<Swept> {
-    const noted = await query<{ tenantId: string; key: string }>(NEXT_REMOVALS);
+  /** Those that rows left word of, behind `after`. What fails stays noted. */
+  async removeNoted(query: Query, after: NotedObject): Promise<SweptNoted> {
+    const noted = await query<NotedObject & object>(NEXT_REMOVALS, [after.tenantId, after.key]);
     const gone = await this.remove(noted);
     const [counted] = await query<{ objects: number; bytes: number }>(END_REMOVALS, [
       gone.map(({ tenantId }) => tenantId),
       gone.map(({ key }) => key),
     ]);
-    return { removed: counted ?? {}, isDone: noted.length < MOST_REMOVALS || gone.length < noted.length };
+    const isDone = noted.length < MOST_REMOVALS;
+    return {
+      removed: counted ?? {},
+      isDone,
+      last: noted.at(-1) ?? after,
+      hasFailed: gone.length === 0 && !isDone,
+    };
   }
 
   /** Goes on with the look at all objects, once a day. */
@@ -117,8 +136,9 @@ export class ObjectCleaner {
 
   /** Those of the objects that are gone now. Removing one twice does no harm. */
   private async remove<T extends { key: string }>(objects: T[]): Promise<T[]> {
-    const removals = Promise.allSettled(objects.map(({ key }) => this.store.delete(key)));
-    const settled = await withDeadline(removals, REMOVE_TIMEOUT_MS, 'removing objects');
+    const settled = await Promise.allSettled(
+      objects.map(({ key }) => withDeadline(this.store.delete(key), REMOVE_TIMEOUT_MS, 'removing an object')),
+    );
     return objects.filter((_, index) => settled[index]?.status === 'fulfilled');
   }
 

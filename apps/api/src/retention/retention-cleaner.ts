@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Query } from '#database';
-import type { Clock } from '#kernel';
+import { isAppError, type Clock } from '#kernel';
 import type { MediaStore } from '#media-store';
-import { ObjectCleaner } from './object-cleaner.js';
+import { ObjectCleaner, type NotedObject } from './object-cleaner.js';
 import { NOTHING, plus, type Removed } from './removed.js';
 import {
   RetentionRepository,
@@ -13,6 +13,10 @@ import {
 
 const TURN = `SELECT pg_try_advisory_xact_lock(hashtextextended('wagate retention', 0)) AS "isOurs"`;
 const TURN_POLL_MS = 100;
+/** So many batches in a row of which not one object could be removed: the store is away. */
+const MOST_FAILED_BATCHES = 5;
+/** SQLSTATEs of one batch that takes too long or waits too long, while the database is there. */
+const BATCH_STATE = /^(57014|55P03|40001|40P01)$/;
 
 export interface CleanerSettings {
   /** For tenants without figures of their own. */
@@ -26,7 +30,12 @@ export interface CleanOptions {
   signal?: AbortSignal;
   /** Told of each batch that removed something, when it is committed. */
   onRemoved?: (removed: Partial<Removed>) => void;
+  /** Told of each tenant whose rows could not be removed, while it goes on with the others; then `clean` resolves. */
+  onFailed?: (tenantId: string, error: unknown) => void;
 }
+
+/** Runs one batch in its turn, and counts what it removed. */
+type Run = <T extends { removed: Partial<Removed> }>(batch: (query: Query) => Promise<T>) => Promise<T>;
 
 /** Another process is cleaning. */
 export class CleanerBusy extends Error {
@@ -52,28 +61,49 @@ export class RetentionCleaner {
     this.objects = new ObjectCleaner(store, clock);
   }
 
-  /** Removes all there is to remove. @throws CleanerBusy; AppError `service_unavailable`, MediaStoreError */
+  /**
+   * Removes all there is to remove; what fails of one tenant does not hold back the others.
+   * @throws CleanerBusy; AppError `service_unavailable`, MediaStoreError; what failed of a tenant, unless `onFailed` is told
+   */
   async clean(options: CleanOptions): Promise<Removed> {
     let total = NOTHING;
-    const run = async <T extends { removed: Partial<Removed> }>(batch: (query: Query) => Promise<T>) => {
+    const run: Run = async (batch) => {
       const done = await this.inTurn(batch, options);
       total = plus(total, done.removed);
       options.onRemoved?.(done.removed);
       return done;
     };
+    const failures: unknown[] = [];
     for (const tenant of await this.tenants()) {
-      const { rows } = this;
-      await this.walk((after) => run((query) => rows.removeMessages(query, tenant, after)), options);
-      await this.walk((after) => run((query) => rows.removeMedia(query, tenant, after)), options);
-    }
-    for (const step of ['removeNoted', 'sweep'] as const) {
-      let isDone = isStopped(options);
-      while (!isDone) {
-        ({ isDone } = await run((query) => this.objects[step](query)));
-        isDone ||= isStopped(options);
+      for (const step of ['removeMessages', 'removeMedia'] as const) {
+        try {
+          await this.walk((after) => run((query) => this.rows[step](query, tenant, after)), options);
+        } catch (error) {
+          if (error instanceof CleanerBusy || isOutage(error)) throw error;
+          if (options.onFailed) options.onFailed(tenant.tenantId, error);
+          else failures.push(error);
+        }
       }
     }
+    await this.removeNoted(run, options);
+    for (let isDone = isStopped(options); !isDone;) {
+      ({ isDone } = await run((query) => this.objects.sweep(query)));
+      isDone ||= isStopped(options);
+    }
+    if (failures.length > 0) throw failures[0];
     return total;
+  }
+
+  /** Each once: one that cannot be removed does not hold back those behind it. */
+  private async removeNoted(run: Run, options: CleanOptions): Promise<void> {
+    let after: NotedObject = { tenantId: '', key: '' };
+    for (let failed = 0; failed < MOST_FAILED_BATCHES && !isStopped(options);) {
+      const from = after;
+      const { isDone, last, hasFailed } = await run((query) => this.objects.removeNoted(query, from));
+      if (isDone) return;
+      failed = hasFailed ? failed + 1 : 0;
+      after = last;
+    }
   }
 
   /** What `clean` would remove, but for uploads that were left; changes nothing. */
@@ -118,4 +148,11 @@ export class RetentionCleaner {
 
 function isStopped({ signal }: CleanOptions): boolean {
   return signal?.aborted ?? false;
+}
+
+/** The database is away, for all tenants. */
+function isOutage(error: unknown): boolean {
+  if (!isAppError(error)) return false;
+  const { cause } = error;
+  return !(cause instanceof Error && 'code' in cause && BATCH_STATE.test(String(cause.code)));
 }

@@ -66,7 +66,9 @@ export class RetentionWorker implements OnApplicationBootstrap, BeforeApplicatio
   /** One clean-up; what fails is logged and left to the next one. */
   async clean(): Promise<void> {
     const startedAt = performance.now();
-    const options = { turnTimeoutMs: 0, signal: this.stop.signal, onRemoved: this.count };
+    const onFailed = (tenantId: string, error: unknown) =>
+      this.logger.warn({ err: error, tenantId }, 'what a tenant keeps no longer was not removed');
+    const options = { turnTimeoutMs: 0, signal: this.stop.signal, onRemoved: this.count, onFailed };
     try {
       const removed = await this.cleaner.clean(options);
       if (isNothing(removed)) return;

@@ -6,16 +6,19 @@ import { attemptKey } from './attempt-repository.js';
 import { fail, giveBack } from './attempt-results.js';
 
 /** Messages that one sweep changes; what is left is found by the next, a second later. */
-const MOST = 1_000;
+export const SWEPT_AT_ONCE = 1_000;
 /** Sweeps wait for nobody: what is held by others is being changed, and looked at again next time. */
-const HELD = `ORDER BY m.tenant_id, m.id LIMIT ${String(MOST)} FOR UPDATE OF m SKIP LOCKED`;
+const HELD = `ORDER BY m.tenant_id, m.id LIMIT ${String(SWEPT_AT_ONCE)} FOR UPDATE OF m SKIP LOCKED`;
 const ATTEMPTS = `message_attempts a JOIN messages m ON m.tenant_id = a.tenant_id AND m.id = a.message_id`;
 const KEYS = `unnest($1::text[], $2::text[], $3::int[]) AS r (tenant_id, id, number)
   WHERE a.tenant_id = r.tenant_id AND a.message_id = r.id AND a.number = r.number`;
 const KEY = 'a.message_id AS id, a.number';
 
-/** The process that made the attempt has no connection left, so it never answers for it. */
-const OF_GONE = `a.ended_at IS NULL AND a.claimed_by <> ALL (
+/**
+ * The process that made the attempt has no connection left, so it never answers for it. After a restart of Postgres
+ * none has one, until it has noticed.
+ */
+const OF_GONE = `a.ended_at IS NULL AND pg_postmaster_start_time() < now() - interval '15 s' AND a.claimed_by <> ALL (
   SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%')`;
 
 const FIND_UNCALLED = `SELECT ${STATE_COLUMNS}, a.number, a.session_end AS "sessionEnd" FROM ${ATTEMPTS}

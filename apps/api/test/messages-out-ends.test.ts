@@ -166,6 +166,30 @@ describe('what was claimed when its session ended', () => {
   });
 });
 
+describe('a queue longer than what ends with its session at once', () => {
+  it('ends whole, though nobody waits for it', async () => {
+    await messaging.node.become(session.id, snapshot({ state: 'interrupted', reason: 'network', me: null }));
+    const count = (status: string) =>
+      messaging.api.database.workerSql(async (query) => {
+        const [row] = await query<{ count: number }>(
+          'SELECT count(*)::int AS count FROM messages WHERE session_id = $1 AND status = $2',
+          [session.id, status],
+        );
+        return row?.count;
+      });
+    await messaging.api.database.workerSql((query) =>
+      query(
+        `INSERT INTO messages (tenant_id, id, session_id, direction, origin, chat_wa_id, type, content, status)
+         SELECT $1, $2 || i, $2, 'out', 'api', '1@c.us', 'text', '{}', 'queued' FROM generate_series(1, 2500) i`,
+        [tenant.tenantId, session.id],
+      ),
+    );
+    expect((await tenant.client.request('DELETE', `/sessions/${session.id}`)).status).toBe(204);
+    await waitFor(async () => (await count('failed')) === 2_500, { what: 'all to end' });
+    expect(await count('queued')).toBe(0);
+  });
+});
+
 describe('a session of strict order', () => {
   it('keeps a chat waiting behind a message of unknown fate, and no other chat', async () => {
     await tenant.client.request('PATCH', `/sessions/${session.id}`, { strictOrder: true });

@@ -11,11 +11,13 @@ import { NodeClient } from '../../nodes/index.js';
 import { MessageWatch } from '../message-watch.js';
 import { Dispatcher } from './dispatcher.js';
 import { ReconcileRepository, type LookupFinding, type LookupTarget } from './reconcile-repository.js';
-import { SweepRepository } from './sweep-repository.js';
+import { SWEPT_AT_ONCE, SweepRepository } from './sweep-repository.js';
 
 const EVERY_MS = 1_000;
 const LOOKUP_TIMEOUT_MS = 30_000;
 const MOST_PER_CALL = 200;
+/** Sweeps of a queue whose session ended, in one round: it should be empty before somebody links the session again. */
+const MOST_LEFT_BEHIND = 20;
 
 type Settings = Pick<ApiConfig, 'MESSAGE_ACK_TIMEOUT_SECONDS' | 'MESSAGE_UNKNOWN_FINAL_SECONDS'>;
 
@@ -27,6 +29,7 @@ type Settings = Pick<ApiConfig, 'MESSAGE_ACK_TIMEOUT_SECONDS' | 'MESSAGE_UNKNOWN
 export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  private readonly lookUps = new Map<string, Promise<void>>();
   private stopped = false;
 
   constructor(
@@ -47,6 +50,7 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
     this.stopped = true;
     clearTimeout(this.timer);
     await this.running;
+    await Promise.all(this.lookUps.values());
   }
 
   private schedule(waitMs: number): void {
@@ -58,22 +62,46 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async round(): Promise<void> {
+    await this.step(() => this.dispatcher.releaseLost());
+    await this.sweep(() => this.sweeps.releaseOrphans());
+    await this.sweep(() => this.sweeps.markOrphans());
+    await this.sweep(() => this.sweeps.markUnacked(this.config.MESSAGE_ACK_TIMEOUT_SECONDS));
+    await this.sweep(() => this.sweeps.giveUp(this.config.MESSAGE_UNKNOWN_FINAL_SECONDS));
+    await this.sweep(() => this.sweeps.expire());
+    await this.sweep(() => this.sweeps.endLeftBehind(), MOST_LEFT_BEHIND);
+    await this.step(async () => {
+      for (const group of bySession(await this.repository.takeDue())) this.beginLookUp(group);
+    });
+  }
+
+  private sweep(work: () => Promise<string[]>, times = 1): Promise<void> {
+    return this.step(async () => {
+      for (let time = 0; time < times && !this.stopped; time += 1) {
+        const changed = await work();
+        for (const id of changed) this.watch.tell(id);
+        if (changed.length < SWEPT_AT_ONCE) return;
+      }
+    });
+  }
+
+  /** One that fails, again and again perhaps, takes no other along. */
+  private async step(work: () => Promise<void>): Promise<void> {
     try {
-      await this.dispatcher.releaseLost();
-      const changed = [
-        await this.sweeps.releaseOrphans(),
-        await this.sweeps.markOrphans(),
-        await this.sweeps.markUnacked(this.config.MESSAGE_ACK_TIMEOUT_SECONDS),
-        await this.sweeps.giveUp(this.config.MESSAGE_UNKNOWN_FINAL_SECONDS),
-        await this.sweeps.expire(),
-        await this.sweeps.endLeftBehind(),
-      ];
-      for (const id of changed.flat()) this.watch.tell(id);
-      const groups = bySession(await this.repository.takeDue());
-      await Promise.all(groups.map((group) => this.lookUp(group)));
+      await work();
     } catch (error) {
       this.logger.error({ err: error }, 'messages of unknown fate could not be looked at');
     }
+  }
+
+  /**
+   * The round does not wait for a page that takes its time. One look at a time per session: what comes due meanwhile
+   * comes due again.
+   */
+  private beginLookUp(group: LookupTarget[]): void {
+    const sessionId = group[0]?.sessionId ?? '';
+    if (this.lookUps.has(sessionId)) return;
+    const looking = this.lookUp(group).finally(() => this.lookUps.delete(sessionId));
+    this.lookUps.set(sessionId, looking);
   }
 
   /** All targets are of one session. A look that fails is repeated when the targets are due again. */

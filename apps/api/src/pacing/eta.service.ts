@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { compactPacing, type Pacing, type SessionMode } from '#contracts';
 import { Clock } from '#kernel';
 import { API_CONFIG, type ApiConfig } from '../config.js';
+import { LOGGER } from '../http/index.js';
 import { defaultPacing, policyOf } from './default-pacing.js';
 import { forecast, forecastCap, QueueForecast, type PacingState } from './pacing-forecast.js';
 import {
@@ -29,7 +31,7 @@ const MOST_REMEMBERED = 1_000;
 interface Tail {
   untilMs: number;
   policy: Pacing;
-  forecast: QueueForecast;
+  forecast: Promise<QueueForecast | null>;
 }
 
 /** Says when messages leave that wait for the pacing of their session. */
@@ -43,6 +45,7 @@ export class EtaService {
     private readonly repository: PacingRepository,
     @Inject(API_CONFIG) config: ApiConfig,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.fallback = policyOf({ pacing: defaultPacing(config), mode: 'live' }, {});
   }
@@ -69,15 +72,37 @@ export class EtaService {
     if (!policy || isPausedForGood(session)) return null;
     const key = `${session.id} ${String(newcomer.priority)}`;
     const known = this.tails.get(key);
-    if (known && known.policy === policy && known.untilMs > this.clock.monotonicMs()) {
-      return new Date(known.forecast.next());
-    }
+    const isKnown = known?.policy === policy && known.untilMs > this.clock.monotonicMs();
+    const forecast = await (isKnown ? known.forecast : this.readTail(key, session, policy, newcomer));
+    return forecast && new Date(forecast.next());
+  }
+
+  /** All that come while it is read wait for the same; null: the read failed, which must not fail an accept. */
+  private readTail(
+    key: string,
+    session: PacedSession,
+    policy: Pacing,
+    newcomer: NewcomerPlace,
+  ): Promise<QueueForecast | null> {
     const limits = compactPacing({ ...policy, strangersPerDay: null });
-    const { queue, places } = await this.repository.read(session, limits, newcomer);
-    const forecast = new QueueForecast(policy, stateOf(session, queue)).skip(places[0]?.ahead ?? 0);
+    const tail: Tail = {
+      policy,
+      untilMs: Infinity,
+      forecast: this.repository.read(session, limits, newcomer).then(
+        ({ queue, places }) => {
+          tail.untilMs = this.clock.monotonicMs() + REMEMBERED_MS;
+          return new QueueForecast(policy, stateOf(session, queue)).skip(places[0]?.ahead ?? 0);
+        },
+        (error: unknown) => {
+          tail.untilMs = this.clock.monotonicMs() + REMEMBERED_MS;
+          this.logger.warn({ err: error, sessionId: session.id }, 'no eta could be forecast');
+          return null;
+        },
+      ),
+    };
     if (this.tails.size >= MOST_REMEMBERED) this.tails.clear();
-    this.tails.set(key, { untilMs: this.clock.monotonicMs() + REMEMBERED_MS, policy, forecast });
-    return new Date(forecast.next());
+    this.tails.set(key, tail);
+    return tail.forecast;
   }
 
   /** When queued messages of a session leave, by their ids; those of which nobody can tell are left out. */

@@ -121,6 +121,8 @@ export const NODE_COMMANDS = {
       media: storedObjectSchema.nullable(),
       quotedWaKey: z.string().nullable(),
       linkPreview: z.boolean(),
+      /** Boot of the node that it is meant for, and no other's to send. */
+      nodeBootId: z.string().optional(),
       /** The chat shows "typing" for so long before the hand-over. */
       typingMs: z.int().min(0).max(LONGEST_TYPING_MS).optional(),
     }),

@@ -35,6 +35,7 @@ export class MessageCaller {
           tenantId: session.tenantId,
           sessionId: session.sessionId,
           epoch: session.epoch,
+          nodeBootId: session.bootId,
           messageId: message.id,
           waMessageId: message.waMessageId,
           chatId: message.chatId,

@@ -53,6 +53,12 @@ describe('the protocol of a node', () => {
       ...textSend('4915112345678@c.us', 'hello'),
     });
     expect(body).toMatchObject({ outcome: 'not_sent', retry: true, code: 'session_not_connected' });
+    const { body: misdirected } = await harness.command('message.send', {
+      ...address,
+      ...textSend('4915112345678@c.us', 'hello'),
+      nodeBootId: 'the boot before',
+    });
+    expect(misdirected).toMatchObject({ outcome: 'not_sent', retry: true, code: 'page_gone' });
     const check = await harness.command('number.check', { ...address, phones: ['4915112345678'] });
     expect(check).toMatchObject({ status: 409, body: { code: 'session_not_connected' } });
   });

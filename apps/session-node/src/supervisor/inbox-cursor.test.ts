@@ -75,6 +75,19 @@ describe('InboxCursor', () => {
     expect(again.since(['other@c.us'], 100)).toEqual({ sinceSeconds: 500 });
   });
 
+  it('reads somebody with two ids from where the one lags, and moves both', async () => {
+    const cursor = await load();
+    cursor.advance('1@lid', 700);
+    cursor.advance(CHAT, 1_000);
+    expect(cursor.since([CHAT, '1@lid'], 0)).toEqual({ sinceSeconds: 700, known: 700 });
+    cursor.holdChat('1@lid', 1_101);
+    cursor.advance(CHAT, 1_200, ['1@lid', '2@lid']);
+    expect(cursor.since([CHAT, '1@lid'], 0)).toEqual({ sinceSeconds: 1_100, known: 1_100 });
+    expect(cursor.since(['2@lid'], 0)).toEqual({ sinceSeconds: 500 });
+    cursor.advance(CHAT, 900, ['1@lid']);
+    expect(cursor.since([CHAT], 0)).toEqual({ sinceSeconds: 1_100, known: 1_100 });
+  });
+
   it('begins anew when the file is damaged', async () => {
     await writeFile(join(folder, 'cursor.json'), '{"version":1,');
     expect((await load(700)).since([CHAT], 100)).toEqual({ sinceSeconds: 700 });

@@ -79,11 +79,12 @@ export class InboxCursor {
     return cursor;
   }
 
-  /** From which second a chat has to be read, known by any of its ids; `known` is false for a new chat. */
+  /** From which second a chat has to be read: the earliest known under its ids; without `known` for a new chat. */
   since(chatIds: readonly string[], overlapSeconds: number): { sinceSeconds: number; known?: number } {
-    const known = chatIds.map((id) => this.content.chats[id]).find((seconds) => seconds !== undefined);
+    const cursors = chatIds.flatMap((id) => this.content.chats[id] ?? []);
     const { baseline } = this.content;
-    if (known === undefined) return { sinceSeconds: baseline };
+    if (cursors.length === 0) return { sinceSeconds: baseline };
+    const known = Math.min(...cursors);
     return { sinceSeconds: Math.max(baseline, known - overlapSeconds), known };
   }
 
@@ -96,12 +97,20 @@ export class InboxCursor {
     return Math.max(this.content.changes, this.content.baseline);
   }
 
-  /** A chat was read completely up to this second, and all of it was taken by the api. */
-  advance(chatId: string, seconds: number): void {
-    const upTo = Math.min(seconds, (this.held.get(chatId) ?? Infinity) - 1);
-    if ((this.content.chats[chatId] ?? 0) >= upTo || upTo < this.content.baseline) return;
-    this.content.chats[chatId] = upTo;
-    this.saveSoon();
+  /**
+   * A chat was read completely up to this second, and all of it was taken by the api. `aliases` are its other ids: a
+   * cursor that stands under one of them goes along.
+   */
+  advance(chatId: string, seconds: number, aliases: readonly string[] = []): void {
+    const { chats, baseline } = this.content;
+    const held = [chatId, ...aliases].map((id) => this.held.get(id) ?? Infinity);
+    const upTo = Math.min(seconds, Math.min(...held) - 1);
+    if (upTo < baseline) return;
+    for (const id of [chatId, ...aliases.filter((alias) => alias in chats)]) {
+      if ((chats[id] ?? 0) >= upTo) continue;
+      chats[id] = upTo;
+      this.saveSoon();
+    }
   }
 
   /** All changes up to this second were read and taken. */

@@ -128,7 +128,8 @@ export class InboxSweep {
       return;
     }
     const upTo = chat.complete ? wish.head.newestSeconds : (chat.resumeSeconds ?? 0) - 1;
-    if (upTo > 0) this.reporter.whenTaken(() => cursor.advance(chat.chatId, upTo));
+    if (upTo <= 0) return;
+    this.reporter.whenTaken(() => cursor.advance(chat.chatId, upTo, wish.head.aliases));
   }
 
   private rest(chatId: string, forMs: number): void {

@@ -31,13 +31,14 @@ function headOf(chat: WaChat): RawHead[] {
   return [{ chatId: id, aliases, newestSeconds }];
 }
 
-/** Of a chat that cannot be read: now, so that the sweep tries it and tells. */
+/** Never later than now: what comes in next must not lie before it. Of a chat that cannot be read: now, so that the sweep tries it and tells. */
 function newestOf(chat: WaChat): number {
   const nowSeconds = Math.floor(Date.now() / 1000);
   const latest = nowSeconds + FUTURE_SLACK_SECONDS;
   try {
     const times = [chat.t ?? 0, ...chat.msgs.getModelsArray().map((msg) => msg.t)];
-    return times.filter((t) => t <= latest).reduce((newest, t) => Math.max(newest, t), 0);
+    const newest = times.filter((t) => t <= latest).reduce((later, t) => Math.max(later, t), 0);
+    return Math.min(newest, nowSeconds);
   } catch {
     return nowSeconds;
   }
@@ -84,7 +85,10 @@ async function sweepChat(wish: RawWish, until: number, room: number): Promise<Ra
       }
     }
     result.endsSeconds = endOf(ends);
+    const areLoaded = result.complete;
     await collect(found, result, { room, until });
+    // What did not load may be older than all that was read.
+    if (!areLoaded) result.resumeSeconds = null;
   } catch (error) {
     result.complete = false;
     result.failure = describeError(error, 'reading the chat');

@@ -162,6 +162,17 @@ describe('the pacing of a session', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('accepts without an eta when the queue cannot be read, however many come at once', async () => {
+    await setPacing({ perDay: 1_000 });
+    await messaging.api.database.workerSql(async (query) => {
+      await query('LOCK TABLE message_attempts IN ACCESS EXCLUSIVE MODE');
+      const accepted = await Promise.all(Array.from({ length: 50 }, () => send()));
+      expect(new Set(accepted.map(({ eta }) => eta))).toEqual(new Set([null]));
+    });
+    const [last = ''] = await sendMany(1);
+    await statusOf(tenant, last, 'sent');
+  });
+
   it('holds over several processes and their restarts', async () => {
     await setPacing({ gapMs: 300, perMinute: 6 });
     const second = await anotherApi();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { NodeFact, SessionAddress, SessionSnapshot } from '#contracts';
+import type { NodeFact, SessionAddress, SessionSnapshot, WaChat } from '#contracts';
 import { newId } from '#kernel';
 import { createLogger } from '#runtime';
 import { FakeApi } from '../../test/support/fake-api.js';
@@ -107,6 +107,32 @@ describe('EventOutbox', () => {
     expect(seen).toEqual(facts.map(waKeyOf).filter((key) => key !== waKeyOf(bad)));
   });
 
+  it('lets the others go on beside a session of which everything is refused, and one that never ends', async () => {
+    const [bad, busy, quiet] = [addressOf(), addressOf(), addressOf()];
+    const big: NodeFact = { kind: 'chats', chats: [chatNamed('x'.repeat(300_000))] };
+    let posts = 0;
+    let seen = 0;
+    const { outbox } = await start({
+      post: ({ events }) => {
+        posts += 1;
+        if (events.some(({ sessionId }) => sessionId === bad.sessionId)) {
+          return Promise.reject(new ApiRefusal(422));
+        }
+        for (const { sessionId } of events) {
+          if (sessionId === quiet.sessionId) seen ||= posts;
+          else if (posts < 200) outbox.push(busy, big);
+        }
+        return Promise.resolve({ staleSessions: [] });
+      },
+    });
+    for (let count = 0; count < 4; count += 1) outbox.push(busy, big);
+    for (let count = 0; count < 40; count += 1) outbox.push(bad, ackFact(count));
+    outbox.push(quiet, ackFact(1));
+    await waitFor(() => outbox.totalPending === 0, { what: 'all to be settled' });
+    expect(outbox.refusedEvents).toBe(40);
+    expect(seen).toBeLessThan(100);
+  });
+
   it('passes on which sessions another epoch owns, and counts nothing of them as taken', async () => {
     const stale: object[] = [];
     const { api, outbox } = await start({ onStale: (found) => stale.push(...found) });
@@ -182,6 +208,10 @@ describe('EventOutbox', () => {
     expect(api.events.map(({ epoch }) => epoch)).toEqual([1, 4]);
   });
 });
+
+function chatNamed(name: string): WaChat {
+  return { id: '4915112345678@c.us', kind: 'person', name, phone: null, lid: null };
+}
 
 const STOPPED: SessionSnapshot = {
   state: 'stopped',

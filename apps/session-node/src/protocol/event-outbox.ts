@@ -48,7 +48,6 @@ export class EventOutbox implements EventSink {
   private readonly roomWaiters = new Map<string, Set<() => void>>();
   private readonly maxPerSession: number;
   private wake: (() => void) | undefined;
-  private batchLimit = MAX_BATCH_EVENTS;
   private attempt = 0;
   private stopped = false;
   private loop: Promise<void> | undefined;
@@ -129,7 +128,9 @@ export class EventOutbox implements EventSink {
     }
   }
 
-  private async deliver(batch: Entry[]): Promise<void> {
+  /** @returns false when the batch has to be sent again */
+  private async deliver(batch: Entry[]): Promise<boolean> {
+    if (batch.length === 0) return true;
     try {
       const { nodeName, post } = this.options;
       await failpoint('node.events.before-post');
@@ -137,7 +138,6 @@ export class EventOutbox implements EventSink {
       const answer = await post({ nodeName, events });
       await failpoint('node.events.after-post');
       this.attempt = 0;
-      this.batchLimit = Math.min(MAX_BATCH_EVENTS, this.batchLimit * 2);
       const stale = answer.staleSessions.map((sessionId, index): StaleSession => ({
         sessionId,
         epoch: answer.staleEpochs?.[index],
@@ -145,9 +145,11 @@ export class EventOutbox implements EventSink {
       const left = new Set(stale.flatMap((session) => this.giveUp(session, batch, events)));
       this.settle(batch.filter((entry) => !left.has(entry)));
       if (stale.length > 0) this.options.onStale(stale);
+      return true;
     } catch (error) {
-      if (isRefusal(error)) this.narrow(batch, error);
-      else await this.waitBeforeRetry(error);
+      if (isRefusal(error)) return this.bisect(batch, error);
+      await this.waitBeforeRetry(error);
+      return false;
     }
   }
 
@@ -188,10 +190,12 @@ export class EventOutbox implements EventSink {
     return false;
   }
 
-  private narrow(batch: Entry[], error: unknown): void {
+  /** Sends both halves of a batch that was refused, until the one bad event stands alone. @returns false when it has to be sent again */
+  private async bisect(batch: Entry[], error: unknown): Promise<boolean> {
+    const middle = Math.ceil(batch.length / 2);
     if (batch.length > 1) {
-      this.batchLimit = Math.max(1, Math.floor(batch.length / 2));
-      return;
+      if (!(await this.deliver(batch.slice(0, middle))) || this.stopped) return false;
+      return this.deliver(this.inOrder(batch.slice(middle)));
     }
     const [entry] = batch;
     this.refusedEvents += 1;
@@ -201,6 +205,17 @@ export class EventOutbox implements EventSink {
     );
     if (entry) this.options.onRefused(entry.event);
     this.settle(batch);
+    return true;
+  }
+
+  /** Those of sessions of which nothing older has to be sent again. */
+  private inOrder(batch: Entry[]): Entry[] {
+    const passed = new Set<string>();
+    return batch.filter((entry) => {
+      const { sessionId } = entry.event;
+      if (this.queues.get(sessionId)?.[0] === entry) passed.add(sessionId);
+      return passed.has(sessionId);
+    });
   }
 
   private async waitBeforeRetry(error: unknown): Promise<void> {
@@ -222,17 +237,22 @@ export class EventOutbox implements EventSink {
     for (const { taken } of settled) for (const callback of taken) callback();
   }
 
-  /** The first events of every session, evenly, within the limits of one batch. */
+  /**
+   * The first events of every session, evenly, within the limits of one batch. Those that it holds stand behind the
+   * others the next time.
+   */
   private nextBatch(): Entry[] {
     const batch: Entry[] = [];
-    const share = Math.max(1, Math.floor(this.batchLimit / Math.max(1, this.queues.size)));
+    const share = Math.max(1, Math.floor(MAX_BATCH_EVENTS / Math.max(1, this.queues.size)));
     let bytes = 0;
-    for (const queue of this.queues.values()) {
+    for (const [sessionId, queue] of [...this.queues]) {
       for (const entry of queue.slice(0, share)) {
-        if (batch.length >= this.batchLimit) return batch;
-        if (batch.length > 0 && bytes + entry.bytes > MAX_BATCH_BYTES) return batch;
+        const isFull = batch.length >= MAX_BATCH_EVENTS || bytes + entry.bytes > MAX_BATCH_BYTES;
+        if (batch.length > 0 && isFull) return batch;
         batch.push(entry);
         bytes += entry.bytes;
+        this.queues.delete(sessionId);
+        this.queues.set(sessionId, queue);
       }
     }
     return batch;

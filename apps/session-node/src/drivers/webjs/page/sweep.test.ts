@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { WaChat, WaMsg } from './wa.js';
+import type { WaChat } from './wa.js';
 
 const USER = '4915112345678';
 const PHONE = `${USER}@c.us`;

@@ -20,6 +20,10 @@ const COMMANDS: Record<string, Command> = {
     about: 'bugs written into a copy of the programs, each to be caught by the checker: --only --seed',
     load: () => import('./mutants/mutants-command.js'),
   },
+  webhooks: {
+    about: 'events for good and bad receivers while the api is killed: --events --webhooks --kills',
+    load: () => import('./webhooks/webhooks-command.js'),
+  },
   'kill-matrix': {
     about: 'a kill at every point, again and again: --rounds --seed --only K1,K7',
     load: () => import('./kill-matrix/kill-matrix-command.js'),

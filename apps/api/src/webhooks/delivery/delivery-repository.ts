@@ -50,7 +50,10 @@ export interface Progress {
   release: boolean;
 }
 
-/** Webhooks of any tenant with something to deliver that nobody delivers; each lease has a name of its own. */
+/**
+ * Webhooks of any tenant with something to deliver that nobody delivers: nobody has them, or who had them is gone or
+ * was silent for too long. Each lease has a name of its own.
+ */
 const LEASE = {
   name: 'webhooks_lease',
   text: `WITH due AS (
@@ -58,7 +61,8 @@ const LEASE = {
       JOIN tenants t ON t.id = w.tenant_id AND t.status = 'active'
       LEFT JOIN event_counters c ON c.tenant_id = w.tenant_id
       WHERE w.enabled AND ($3::text IS NULL OR w.tenant_id = $3)
-        AND (w.leased_until IS NULL OR w.leased_until <= now())
+        AND (w.leased_until IS NULL OR w.leased_until <= now() OR split_part(w.leased_by, ' ', 1) <> ALL (
+          SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%'))
         AND (w.open_until IS NULL OR w.open_until <= now())
         AND (w.cursor_seq < c.last_seq OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.tenant_id = w.tenant_id
           AND d.webhook_id = w.id AND d.state = 'pending' AND d.next_at <= now()))

@@ -37,9 +37,10 @@ DROP FUNCTION wagate_claim_due_messages(text, text, text[], interval);
 -- The lock and the look at the queue are two statements: in one, READ COMMITTED would show the queue as it was before
 -- the lock was had. The lock is not the session's row, which the intake of a busy session holds most of the time.
 -- A chat waits behind a message of its own that is to be tried again later, and behind one whose fate is not known:
--- for "unknown_block" from when that was clear, or in a session of strict order for as long as it is so.
+-- for "unknown_block" from when that was clear, or in a session of strict order for as long as it is so. The "full_chats"
+-- are passed over: the claimer has enough of theirs.
 CREATE FUNCTION wagate_claim_due_messages(target text, claimer text, wa_ids text[], unknown_block interval,
-  fallback jsonb)
+  fallback jsonb, full_chats text[] DEFAULT '{}')
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   owner record;
@@ -79,6 +80,8 @@ BEGIN
       ON a.tenant_id = m.tenant_id AND a.message_id = m.id AND a.number = m.claims
     WHERE m.session_id = target AND m.status = 'unknown'
       AND (owner.strict_order OR coalesce(a.ended_at, now()) > now() - unknown_block)
+    UNION
+    SELECT unnest(full_chats)
   ) w;
 
   pace := wagate_pacing_of(owner.pacing, owner.mode, fallback);

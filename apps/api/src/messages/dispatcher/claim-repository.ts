@@ -42,7 +42,7 @@ interface ClaimAnswer {
 const CLAIM = {
   name: 'messages_claim',
   text: `SELECT wagate_claim_due_messages($1, $2, $3, make_interval(secs => ${String(UNKNOWN_BLOCK_SECONDS)}),
-      $4::jsonb) AS answer`,
+      $4::jsonb, $5) AS answer`,
 };
 
 const LOCK_REFUSED = `SELECT ${STATE_COLUMNS} FROM messages m
@@ -80,7 +80,7 @@ export class ClaimRepository {
   }
 
   /** The next due messages of a session, each with a committed attempt of this process. */
-  async claim(sessionId: string): Promise<Claim> {
+  async claim(sessionId: string, full: readonly string[] = []): Promise<Claim> {
     await failpoint('api.dispatch.before-claim');
     const ids = Array.from({ length: CLAIM_SIZE }, newWaMessageId);
     const answer = await this.database.workerSql(async (query) => {
@@ -89,6 +89,7 @@ export class ClaimRepository {
         this.self.name,
         ids,
         this.fallback,
+        full,
       ]);
       if (row?.answer.state === 'refused') await this.endRefused(query, row.answer);
       return row?.answer;

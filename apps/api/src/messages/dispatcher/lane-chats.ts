@@ -18,6 +18,22 @@ export class LaneChats {
     return count;
   }
 
+  /** Messages that are next in their chats, or next but one: a long queue of one chat counts no more than that. */
+  get nearest(): number {
+    let count = 0;
+    for (const messages of this.chats.values()) count += Math.min(messages.length, NOTED_PER_CHAT);
+    return count;
+  }
+
+  /** Chats that have enough for now. */
+  listFull(): string[] {
+    return this.ids.filter((chat) => this.isFull(chat));
+  }
+
+  isFull(chat: string): boolean {
+    return (this.chats.get(chat)?.length ?? 0) >= NOTED_PER_CHAT;
+  }
+
   get ids(): string[] {
     return [...this.chats.keys()];
   }

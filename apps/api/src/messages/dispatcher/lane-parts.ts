@@ -3,7 +3,8 @@ import type { AttemptEnd, AttemptResult, ClaimedMessage } from './claimed-messag
 
 /** What a lane does its work with. */
 export interface LaneParts {
-  claim: () => Promise<Claim>;
+  /** @param full chats that have enough claimed, and are passed over */
+  claim: (full: readonly string[]) => Promise<Claim>;
   /** Gives back what was claimed by a claim whose answer was lost. */
   recover: () => Promise<void>;
   /** Another process has the session's messages. */

@@ -47,7 +47,7 @@ class Queue {
 
   parts(): LaneParts {
     return {
-      claim: () => this.claim(),
+      claim: (full) => this.claim(full),
       recover: () => Promise.resolve(),
       busyElsewhere: () => undefined,
       note: async (messages) => {
@@ -61,9 +61,11 @@ class Queue {
     };
   }
 
-  async claim(): Promise<Claim> {
+  async claim(full: readonly string[] = []): Promise<Claim> {
     await turns(this.next().slowness);
-    const due = this.messages.filter(({ state }) => state === 'queued').slice(0, CLAIM_SIZE);
+    const due = this.messages
+      .filter(({ state, chatId }) => state === 'queued' && !full.includes(chatId))
+      .slice(0, CLAIM_SIZE);
     if (due.length === 0) return { state: 'idle' };
     for (const message of due) message.state = 'sending';
     await turn();
@@ -180,6 +182,31 @@ describe('a lane', () => {
     lane.wake();
     await turns(20);
     expect(queue.called).toHaveLength(1);
+  });
+
+  it('lets other chats go on behind a burst in one whose first message takes its time', async () => {
+    const messages = Array.from({ length: 60 }, (_, i): Queued => {
+      const chatId = i === 50 ? '1' : '0';
+      return { id: `${chatId}-${String(i).padStart(3, '0')}`, chatId, state: 'queued' };
+    });
+    const queue = new Queue(messages, () => ({ outcome: HANDED, slowness: 0 }));
+    const parts = queue.parts();
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const send: LaneParts['send'] = async (message) => {
+      if (message.id === '0-000') await opened;
+      return parts.send(message);
+    };
+    const lane = new SessionLane({ ...parts, send });
+    lane.wake();
+    while (queue.handed.length === 0) await turn();
+    expect(queue.handed).toEqual(['1-050']);
+    open();
+    // Nobody wakes it again.
+    while (messages.some(({ state }) => state !== 'done')) await turn();
+    await lane.stop();
+    const burst = queue.handed.slice(1);
+    expect(burst).toEqual([...burst].sort());
   });
 
   it.each(['locked', 'busy'] as const)('rests between claims that are answered "%s"', async (state) => {

@@ -17,6 +17,8 @@ const OTHERS = { locked: { baseMs: 5, maxMs: 250 }, busy: { baseMs: 100, maxMs: 
 /** New messages for a session that is away do not each ask for it; its return does. */
 const HELD_PAUSE_MS = 1_000;
 const FAILED_CLAIM_RETRY_MS = 1_000;
+/** What is new may be for a chat that has enough. */
+const PASSED_OVER_PAUSE_MS = 20;
 /** Sends under way that show "typing" first; they take nothing from the others. */
 const MOST_TYPING = 32;
 /** A policy may be changed, and a stranger may write, without a word to this lane. */
@@ -40,7 +42,6 @@ export class SessionLane {
   private readonly sending = new Set<string>();
   /** Chats of these in which "typing" shows first. */
   private readonly typing = new Set<string>();
-  /** There may be more in the queue than was claimed. */
   private mayHaveMore = false;
   private claiming: Promise<void> | undefined;
   /** More may be claimed only when nothing is under way. */
@@ -61,6 +62,8 @@ export class SessionLane {
   private readonly calls = new Set<Promise<void>>();
   /** Messages on their way back into the queue: until they are there, what stands behind them could be claimed. */
   private goingBack = 0;
+  /** Chats of which the last claim took nothing, as they had enough. */
+  private passedOver = new Set<string>();
   /** Chats of which something went back since the last claim began: what that claim brings stands behind it. */
   private readonly disturbed = new Set<string>();
 
@@ -123,7 +126,7 @@ export class SessionLane {
   private get canClaim(): boolean {
     if (this.claiming || this.goingBack > 0) return false;
     if (this.isSingly) return this.chats.size === 0 && this.calls.size === 0;
-    return this.chats.size <= REFILL_AT + this.typing.size;
+    return this.chats.nearest <= REFILL_AT + this.typing.size;
   }
 
   private callNext(): void {
@@ -165,7 +168,7 @@ export class SessionLane {
   private refill(): void {
     const restMs = this.pausedUntilMs - performance.now();
     if (restMs > 0) {
-      this.later(restMs);
+      this.timer.set(restMs);
       return;
     }
     this.timer.clear();
@@ -182,13 +185,15 @@ export class SessionLane {
     try {
       if (this.mayHaveLost) await this.parts.recover();
       this.mayHaveLost = false;
-      const claim = await this.parts.claim();
+      this.passedOver = new Set(this.chats.listFull());
+      const claim = await this.parts.claim([...this.passedOver]);
       if (claim.state === 'busy' || claim.state === 'locked') this.waitForOthers(claim.state);
       else this.waits = 0;
       if (claim.state === 'claimed') this.take(claim);
       else if (claim.state === 'paced') this.waitForPace(claim);
       else if (claim.state === 'paused') this.release();
-      else if (claim.state === 'held') this.pausedUntilMs = performance.now() + HELD_PAUSE_MS;
+      else if (claim.state === 'held') this.pause(HELD_PAUSE_MS);
+      else if (claim.state === 'idle' && this.passedOver.size > 0) this.pause(PASSED_OVER_PAUSE_MS);
     } catch (error) {
       this.mayHaveLost = true;
       this.parts.claimFailed(error);
@@ -207,7 +212,7 @@ export class SessionLane {
 
   private waitForPace({ waitMs, strangers }: Extract<Claim, { state: 'paced' }>): void {
     const restMs = Math.min(waitMs ?? UNTOLD_REST_MS, LONGEST_REST_MS);
-    this.pausedUntilMs = performance.now() + (strangers ? Math.min(restMs, STRANGERS_PAUSE_MS) : restMs);
+    this.pause(strangers ? Math.min(restMs, STRANGERS_PAUSE_MS) : restMs);
     this.timer.set(strangers ? Math.min(restMs, STRANGERS_REST_MS) : restMs);
   }
 
@@ -218,13 +223,13 @@ export class SessionLane {
 
   /** Not the timer alone: the step after this claim would make the next one at once. */
   private rest(waitMs: number): void {
-    this.pausedUntilMs = performance.now() + waitMs;
-    this.later(waitMs);
-  }
-
-  private later(waitMs: number): void {
+    this.pause(waitMs);
     this.mayHaveMore = true;
     this.timer.set(waitMs);
+  }
+
+  private pause(waitMs: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, performance.now() + waitMs);
   }
 
   private call(message: ClaimedMessage): void {
@@ -245,6 +250,7 @@ export class SessionLane {
     this.typing.delete(message.chatId);
     this.isCallingAlone = false;
     this.chats.remove(message);
+    this.mayHaveMore ||= this.passedOver.has(message.chatId) && !this.chats.isFull(message.chatId);
     this.write(message, end);
     this.react(message.chatId, end);
   }
@@ -258,7 +264,7 @@ export class SessionLane {
     if (outcome.outcome === 'unknown') this.releaseChat(chat);
     else if (outcome.retry) {
       this.release();
-      this.pausedUntilMs = performance.now() + backoff(this.pauses++, PAUSE);
+      this.pause(backoff(this.pauses++, PAUSE));
       this.mayHaveMore = true;
     }
   }

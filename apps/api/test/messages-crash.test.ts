@@ -13,6 +13,15 @@ let session: SessionBody;
 
 beforeAll(async () => {
   messaging = await Messaging.start({ MESSAGE_ACK_TIMEOUT_SECONDS: '1', MESSAGE_UNKNOWN_FINAL_SECONDS: '4' });
+  // Until then nobody is held for dead.
+  const isSettled = () =>
+    messaging.api.database.workerSql(async (query) => {
+      const [row] = await query<{ settled: boolean }>(
+        `SELECT pg_postmaster_start_time() < now() - interval '15 s' AS settled`,
+      );
+      return row?.settled === true;
+    });
+  await waitFor(isSettled, { what: 'Postgres to have run for a while' });
 });
 afterAll(async () => {
   await messaging?.close();

@@ -1,5 +1,6 @@
+#!/usr/bin/env node
 /**
- * `npm run wagate -- …`: the command line of an installation. Where the environment names no database it speaks to
+ * `npm run wagate -- …`, or `npx wagate …` in a checkout: the command line of an installation. Where the environment names no database it speaks to
  * the one of `npm start` in this checkout.
  */
 import { spawn } from 'node:child_process';

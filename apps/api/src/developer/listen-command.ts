@@ -1,5 +1,5 @@
 import type { EventEnvelope } from '#contracts';
-import { newWebhookSecret, signatureHeaders } from '../webhooks/webhook-signature.js';
+import { newWebhookSecret, signatureHeaders } from '../webhooks/index.js';
 import { readAccess } from './api-access.js';
 import { listenToEvents } from './event-source.js';
 

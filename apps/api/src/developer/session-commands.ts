@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SessionView } from '../sessions/session-view.js';
+import type { SessionView } from '../sessions/index.js';
 import { callApi, callSimulator, readAccess, type ApiAccess } from './api-access.js';
 
 const LINK_WAIT_MS = 180_000;

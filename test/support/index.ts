@@ -1,3 +1,4 @@
+export { EventStreamClient } from './event-stream-client.js';
 export { freshDatabase, type FreshDatabaseOptions } from './fresh-database.js';
 export { temporaryFolder } from './temporary-folder.js';
 export { testBrowserPath } from './test-browser-path.js';

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { EventEnvelope } from '#contracts';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
-import { waitFor } from '../../../test/support/index.js';
+import { EventStreamClient, waitFor } from '../../../test/support/index.js';
 import { EventLog } from '../src/events/index.js';
+import { happenTo, upTo } from './webhook-steps.js';
 
 let api: TestApi;
 
@@ -16,81 +17,24 @@ beforeAll(async () => {
 });
 afterAll(() => api?.close());
 
-async function happen(tenant: TestTenant, count: number, from = 0): Promise<void> {
-  const log = api.app.get(EventLog, { strict: false });
-  const events = Array.from({ length: count }, (_, i) => ({
-    tenantId: tenant.tenantId,
-    sessionId: null,
-    type: 'limit.reached' as const,
-    data: { place: from + i },
-  }));
-  await api.database.workerSql((query) => log.append(query, events));
-}
+const happen = (tenant: TestTenant, count: number, from = 0) => happenTo(api, tenant, count, { from });
 
-/** A client of server-sent events that can be cut off anywhere. */
-class EventStream {
-  readonly events: EventEnvelope[] = [];
-  lastEventId: string | undefined;
-  text = '';
-  ended = false;
-
-  private constructor(readonly response: IncomingMessage) {
-    response.setEncoding('utf8');
-    response.on('data', (chunk: string) => {
-      this.text += chunk;
-      if (response.statusCode === 200) this.take();
-    });
-    response.on('error', () => undefined);
-    response.on('close', () => (this.ended = true));
-  }
-
-  static async open(key: string, query = '', lastEventId?: string, base = api.baseUrl): Promise<EventStream> {
-    const headers = {
-      authorization: `Bearer ${key}`,
-      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
-    };
-    const request = get(`${base}/api/v1/events/stream${query}`, { headers, agent: false });
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    request.on('error', () => undefined);
-    return new EventStream(response);
-  }
-
-  get status(): number | undefined {
-    return this.response.statusCode;
-  }
-
-  close(): void {
-    this.response.destroy();
-  }
-
-  private take(): void {
-    for (let end = this.text.indexOf('\n\n'); end >= 0; end = this.text.indexOf('\n\n')) {
-      const fields = new Map(
-        this.text
-          .slice(0, end)
-          .split('\n')
-          .map((line): [string, string] => [
-            line.slice(0, line.indexOf(':')),
-            line.slice(line.indexOf(':') + 1).trim(),
-          ]),
-      );
-      this.text = this.text.slice(end + 2);
-      const data = fields.get('data');
-      if (data === undefined) continue;
-      this.lastEventId = fields.get('id');
-      this.events.push(JSON.parse(data) as EventEnvelope);
-    }
-  }
+function openStream(
+  key: string,
+  query = '',
+  lastEventId?: string,
+  base = api.baseUrl,
+): Promise<EventStreamClient> {
+  return EventStreamClient.open(base, key, { query, lastEventId });
 }
 
 const places = (events: EventEnvelope[]) => events.map(({ data }) => data['place']);
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 describe('an event stream', () => {
   it('gives what is kept and then what happens, in order', async () => {
     const tenant = await api.createTenant();
     await happen(tenant, 3);
-    const stream = await EventStream.open(tenant.key, '?after=0');
+    const stream = await openStream(tenant.key, '?after=0');
     expect(stream.response.headers['content-type']).toBe('text/event-stream; charset=utf-8');
     expect(stream.response.headers['cache-control']).toBe('no-store');
     await waitFor(() => stream.events.length === 3, { what: 'what is kept' });
@@ -108,7 +52,7 @@ describe('an event stream', () => {
       async () => (await tenant.client.get<{ data: unknown[] }>('/events')).body.data.length === 2,
       { what: 'the events before' },
     );
-    const stream = await EventStream.open(tenant.key);
+    const stream = await openStream(tenant.key);
     await happen(tenant, 1, 2);
     await waitFor(() => stream.events.length === 1, { what: 'the event' });
     expect(places(stream.events)).toEqual([2]);
@@ -124,7 +68,7 @@ describe('an event stream', () => {
     const seen: EventEnvelope[] = [];
     let lastEventId = '0';
     for (let cuts = 0; cuts < 100; cuts += 1) {
-      const stream = await EventStream.open(tenant.key, '', lastEventId);
+      const stream = await openStream(tenant.key, '', lastEventId);
       const enough = 1 + Math.floor(Math.random() * 15);
       const isLast = seen.length >= total;
       if (!isLast)
@@ -137,7 +81,7 @@ describe('an event stream', () => {
       lastEventId = stream.lastEventId ?? lastEventId;
     }
     await writing;
-    const rest = await EventStream.open(tenant.key, '', lastEventId);
+    const rest = await openStream(tenant.key, '', lastEventId);
     await waitFor(() => seen.length + rest.events.length >= total, { what: 'the rest' });
     rest.close();
     seen.push(...rest.events);
@@ -148,7 +92,7 @@ describe('an event stream', () => {
   it('ends when its key is revoked', async () => {
     const tenant = await api.createTenant();
     const other = await api.createKey(tenant.tenantId);
-    const stream = await EventStream.open(other.key);
+    const stream = await openStream(other.key);
     const socket = await connect(other.key);
     await tenant.client.request('DELETE', `/api-keys/${other.keyId}`);
     const revokedMs = performance.now();
@@ -203,14 +147,14 @@ describe('an event stream', () => {
   it('tells nothing of another tenant, of sessions that are not the key’s, of other types', async () => {
     const [tenant, foreign] = [await api.createTenant(), await api.createTenant()];
     const { body: session } = await tenant.client.post<{ id: string }>('/sessions');
-    expect((await EventStream.open(foreign.key, `?session=${session.id}`)).status).toBe(404);
+    expect((await openStream(foreign.key, `?session=${session.id}`)).status).toBe(404);
     const bound = await api.createKey(tenant.tenantId, { sessionIds: [session.id] });
     const streams = [
-      await EventStream.open(foreign.key, '?after=0'),
-      await EventStream.open(bound.key, '?after=0'),
-      await EventStream.open(tenant.key, '?after=0&types=message.received,message.sent'),
+      await openStream(foreign.key, '?after=0'),
+      await openStream(bound.key, '?after=0'),
+      await openStream(tenant.key, '?after=0&types=message.received,message.sent'),
     ];
-    const all = await EventStream.open(tenant.key, '?after=0');
+    const all = await openStream(tenant.key, '?after=0');
     await happen(tenant, 3);
     await happen(foreign, 1);
     await waitFor(() => all.events.length === 3 && streams[0]?.events.length === 1, { what: 'the events' });
@@ -222,7 +166,7 @@ describe('an event stream', () => {
     'refuses %s',
     async (query) => {
       const tenant = await api.createTenant();
-      const refused = await EventStream.open(tenant.key, query);
+      const refused = await openStream(tenant.key, query);
       await waitFor(() => refused.ended, { what: 'the answer' });
       expect(JSON.parse(refused.text)).toMatchObject({ status: 400, code: 'invalid_request' });
     },
@@ -231,7 +175,7 @@ describe('an event stream', () => {
   it('ends with its process, at once', async () => {
     const own = await startApi();
     const tenant = await own.createTenant();
-    const stream = await EventStream.open(tenant.key, '', undefined, own.baseUrl);
+    const stream = await openStream(tenant.key, '', undefined, own.baseUrl);
     const socket = await connect(tenant.key, '', own.baseUrl);
     const closing = own.close();
     await waitFor(() => stream.ended && socket.closed === 1001, { what: 'the streams to end' });

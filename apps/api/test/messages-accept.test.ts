@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MediaStore } from '#media-store';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
-import { ALEX, handed, Messaging, OWN_PHONE } from './messaging.js';
-import { connected, snapshot } from './scripted-node.js';
+import { ALEX, handed, interrupted, Messaging, tracesOf } from './messaging.js';
 import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
 
 /** A GIF of one pixel. */
@@ -24,26 +22,7 @@ afterAll(async () => {
   await messaging?.close();
 });
 
-function interrupted() {
-  return snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me });
-}
-
-/** How much there is of everything that a refused request must leave alone. */
-async function traces(): Promise<object> {
-  const [row] = await messaging.api.database.workerSql((query) =>
-    query<object>(
-      `SELECT (SELECT count(*)::int FROM messages WHERE tenant_id = $1) AS messages,
-         (SELECT count(*)::int FROM media WHERE tenant_id = $1) AS media,
-         (SELECT count(*)::int FROM idempotency_keys WHERE tenant_id = $1) AS keys,
-         (SELECT coalesce(sum(accepted), 0)::int FROM usage_daily WHERE tenant_id = $1) AS accepted`,
-      [tenant.tenantId],
-    ),
-  );
-  const objects: string[] = [];
-  const store = messaging.api.app.get(MediaStore, { strict: false });
-  for await (const { key } of store.list(`t/${tenant.tenantId}/`)) objects.push(key);
-  return { ...row, objects };
-}
+const traces = () => tracesOf(messaging, tenant.tenantId);
 
 const text = (changes: object = {}) => ({
   session: session.id,

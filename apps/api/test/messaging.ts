@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeFact, NodeRequest, NodeResponse, WaMessage } from '#contracts';
+import { MediaStore } from '#media-store';
 import { startObjectStore, type RunningObjectStore } from '#embedded';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
 import { waitFor } from '../../../test/support/index.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
-import { connected, ScriptedNode } from './scripted-node.js';
+import { connected, ScriptedNode, snapshot } from './scripted-node.js';
 import type { SessionBody } from './session-bodies.js';
 
 export type SendRequest = NodeRequest<'message.send'>;
@@ -135,4 +136,26 @@ export function incoming(waMessageId: string, changes: Partial<WaMessage> = {}):
       ...changes,
     },
   };
+}
+
+/** What a node reports of a linked session that lost its network. */
+export function interrupted() {
+  return snapshot({ state: 'interrupted', reason: 'network', me: connected(OWN_PHONE).me });
+}
+
+/** How much there is of everything that a refused request must leave alone. */
+export async function tracesOf(messaging: Messaging, tenantId: string): Promise<object> {
+  const [row] = await messaging.api.database.workerSql((query) =>
+    query<object>(
+      `SELECT (SELECT count(*)::int FROM messages WHERE tenant_id = $1) AS messages,
+         (SELECT count(*)::int FROM media WHERE tenant_id = $1) AS media,
+         (SELECT count(*)::int FROM idempotency_keys WHERE tenant_id = $1) AS keys,
+         (SELECT coalesce(sum(accepted), 0)::int FROM usage_daily WHERE tenant_id = $1) AS accepted`,
+      [tenantId],
+    ),
+  );
+  const objects: string[] = [];
+  const store = messaging.api.app.get(MediaStore, { strict: false });
+  for await (const { key } of store.list(`t/${tenantId}/`)) objects.push(key);
+  return { ...row, objects };
 }

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { waitFor } from '../../support/wait-for.js';
 import { InboundBurst } from '../nemesis/inbound-burst.js';
 import type { Scene } from './scene.js';
 
 export type Scenario = (scene: Scene) => Promise<void>;
 
 const SHORT_LIFE_MS = 1_500;
+/** The people of a scene read what they get after a while; nothing higher comes then. */
+const READ_ACK = 3;
 
 /** Sends that the page answers wrongly, or not at all, after the message has left. */
 export async function doubtfulSends(scene: Scene): Promise<void> {
@@ -60,15 +61,21 @@ export async function sameKeys(scene: Scene): Promise<void> {
   }
 }
 
-/** WhatsApp says again what it said before, to a node that has forgotten that it knows better; somebody looks. */
+/**
+ * WhatsApp says again what it said before, to a node that has forgotten that it knows better: it reads everything again
+ * at its start, chat by chat, and what came in meanwhile last. Then somebody looks.
+ */
 export async function shuffledAcks(scene: Scene): Promise<void> {
   for (const to of scene.people) await scene.sender.send({ to });
   await scene.settled();
-  await scene.acknowledged(2, scene.people.length);
+  await scene.acknowledged(READ_ACK, scene.people.length);
   await scene.lookAtAll();
-  await scene.whileNodeIsAway(() => scene.ackAll(1));
-  await scene.ackAll(1);
-  await delay(3_000);
+  await scene.whileNodeIsAway(async () => {
+    await scene.ackAll(0);
+    await scene.ackAll(1);
+    await scene.receive('while the node was away');
+  });
+  await scene.recorded('while the node was away');
   await scene.lookAtAll();
 }
 
@@ -143,9 +150,7 @@ export async function inboundWithoutApi(scene: Scene): Promise<void> {
 
 export async function edits(scene: Scene): Promise<void> {
   const id = await scene.receive('as it was first');
-  await waitFor(async () => (await scene.faults.database.openWork()).received > 0, {
-    what: 'the message to come in',
-  });
+  await scene.recorded('as it was first');
   await scene.faults.stack.simulated.post(`/messages/${id}/edit`, { body: 'as it is now' });
 }
 

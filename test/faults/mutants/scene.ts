@@ -102,6 +102,14 @@ export class Scene {
     );
   }
 
+  /** Until a message that says this has come in. */
+  async recorded(text: string): Promise<void> {
+    await waitFor(
+      async () => (await this.faults.database.dump()).messages.some((message) => message.text === text),
+      { what: 'the message to come in', deadlineMs: 90_000, pollMs: 500 },
+    );
+  }
+
   async whileNodeIsAway(work: () => Promise<void>): Promise<void> {
     await this.faults.stack.node.kill();
     await work();

@@ -102,3 +102,27 @@ test('a simulator that is restarted is the same WhatsApp, for the same browser',
     ['while it was down', 1],
   ]);
 });
+
+test('what the network has is not handed over again, whatever acks are repeated meanwhile', async () => {
+  const client = await library.link(ME);
+  await client.sendMessage(`${ANNA}@c.us`, 'once');
+  const handedOver = await eventually(() => simulator.network.messages.list('login', {})[0]);
+  await eventually(async () => (await stored(client)).every(({ ack }) => ack > 0));
+  client.pupBrowser?.process()?.kill('SIGKILL');
+  await eventually(() => simulator.network.logins.of(ME).every((login) => !login.connected));
+  // It comes with what is queued, so the page learns of it after it has said what the network may not have.
+  simulator.network.messages.ack(handedOver, 0);
+  const again = library.client();
+  const ready = event(again, 'ready');
+  await again.initialize();
+  await ready;
+  await again.sendMessage(`${ANNA}@c.us`, 'later');
+  const sent = await eventually(() => {
+    const list = simulator.network.messages.list('login', {});
+    return list.length === 2 && list;
+  });
+  expect(sent.map(({ message, handOvers }) => [message.body, handOvers])).toEqual([
+    ['once', 1],
+    ['later', 1],
+  ]);
+});

@@ -28,6 +28,7 @@ export type SendResult = { messageSendResult: 'OK' | 'ERROR_UNKNOWN'; t: number 
 /** `WAWebSendMsgChatAction`: stores a message, shows it, hands it over. */
 export class Outbound {
   private readonly sent = new Map<string, (result: SendResult) => void>();
+  private asked = new Set<string>();
 
   constructor(
     private readonly store: PageStore,
@@ -49,15 +50,16 @@ export class Outbound {
     return [this.send(chat, msg, stored), result];
   }
 
-  /** Ids of messages the network may not have. */
+  /** Ids of messages the network may not have; it is asked about them. */
   unsent(): string[] {
-    return this.unsentMessages().map((message) => message.id);
+    this.asked = new Set(this.unsentMessages().map((message) => message.id));
+    return [...this.asked];
   }
 
-  /** Hands over what the network says it does not have. */
+  /** Of those it was asked about, hands over what the network says it does not have and has not got meanwhile. */
   resume(known: string[]): void {
     for (const message of this.unsentMessages()) {
-      if (!known.includes(message.id)) this.handOver(message);
+      if (this.asked.has(message.id) && !known.includes(message.id)) this.handOver(message);
     }
   }
 
@@ -73,7 +75,7 @@ export class Outbound {
     this.store.remember(stored);
     const shown = this.store.addToChat(msg);
     await this.store.save({ messages: [stored], chats: [this.store.chatRecord(stored.chat)] });
-    this.handOver(stored.message);
+    if (this.handOver(stored.message)) this.asked.delete(stored.message.id);
     await this.faults.afterHandOver(stored.message);
     if (this.faults.take('sendReturnsUndefined') !== undefined) this.store.msgs.hideOnce(shown.id);
     chat.trigger('change', chat);

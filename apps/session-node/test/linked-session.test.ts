@@ -85,6 +85,15 @@ describe.each(['classic', '2026-09'] as const)('a linked session on build %s', (
     );
   });
 
+  it('told that there is a QR code, once and without the code', () => {
+    const shown = harness.api.factsOf('session.qr', session.sessionId);
+    expect(shown.map((fact) => Object.keys(fact).sort())).toEqual(
+      shown.map(() => ['attempt', 'expiresAt', 'kind']),
+    );
+    expect(shown.map(({ attempt }) => attempt)).toEqual(shown.map((_, index) => index + 1));
+    expect(shown.length).toBeGreaterThanOrEqual(1);
+  });
+
   it('sends a text under the id that was chosen for it, once', async () => {
     const order = textSend(`${FRIEND}@c.us`, 'hello');
     const first = await send(order);

@@ -165,6 +165,17 @@ const quarantine = z.object({
 });
 
 /**
+ * The page shows a new QR code. Without the code, which is a secret: whoever is to see it asks for it with
+ * `session.qr`. One that expires no later than another that was told is no news.
+ */
+const qrShown = z.object({
+  kind: z.literal('session.qr'),
+  expiresAt: z.iso.datetime(),
+  /** 1 for the first of this start. */
+  attempt: z.int().positive(),
+});
+
+/**
  * Facts a node reports. In the node's order per session, at least once: a whole run of them may come again, and after
  * a restart also in the state of that time. Every one is safe to repeat, and those that change the same thing tell by
  * themselves which is later.
@@ -175,6 +186,7 @@ const quarantine = z.object({
  */
 export const nodeFactSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('session.state'), snapshot: sessionSnapshotSchema }),
+  qrShown,
   messageUpsert,
   z.object({
     kind: z.literal('message.ack'),

@@ -20,6 +20,7 @@ export type FactHandler<K extends FactKind> = (
 /** Within a batch: the session first, then who and where, then what was said, then what became of it. */
 const ORDER: readonly FactKind[] = [
   'session.state',
+  'session.qr',
   'quarantine',
   'contacts',
   'chats',

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { NodesModule } from '../nodes/index.js';
 import { SessionsModule } from '../sessions/index.js';
 import { EtaService } from './eta.service.js';
+import { LimitNotices } from './limit-notices.js';
 import { PacingRepository } from './pacing-repository.js';
 import { PauseKeeper } from './pause-keeper.js';
 import { PausesController } from './pauses.controller.js';
@@ -12,7 +13,7 @@ import { StopSignals } from './stop-signals.js';
 @Module({
   imports: [NodesModule, SessionsModule],
   controllers: [PausesController],
-  providers: [EtaService, PacingRepository, PauseKeeper, SessionPauses, StopSignals],
-  exports: [EtaService, StopSignals],
+  providers: [EtaService, LimitNotices, PacingRepository, PauseKeeper, SessionPauses, StopSignals],
+  exports: [EtaService, LimitNotices, StopSignals],
 })
 export class PacingModule {}

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { NodesModule } from '../nodes/index.js';
 import { NodeLostSweep } from './node-lost-sweep.js';
+import { QrNotices } from './qr-notices.js';
 import { SessionEndings } from './session-endings.js';
 import { SessionLifecycle } from './session-lifecycle.js';
 import { SessionLifecycleController } from './session-lifecycle.controller.js';
@@ -25,6 +26,7 @@ import { SessionsService } from './sessions.service.js';
   ],
   providers: [
     NodeLostSweep,
+    QrNotices,
     SessionEndings,
     SessionLifecycle,
     SessionLinking,

@@ -155,10 +155,10 @@ export class EventOutbox implements EventSink {
 
   /**
    * What the page told stays true when the session is placed on this node once more: it goes out under the epoch of
-   * now. A state was one of its own epoch.
+   * now. A state and a QR code were those of their own epoch.
    */
   private stamped(event: NodeEvent): NodeEvent {
-    if (event.fact.kind === 'session.state') return event;
+    if (isOfItsEpoch(event.fact)) return event;
     const epoch = this.options.epochOf(event.sessionId);
     return epoch !== undefined && epoch > event.epoch ? { ...event, epoch } : event;
   }
@@ -173,7 +173,7 @@ export class EventOutbox implements EventSink {
     const sent = events.filter((event) => event.sessionId === sessionId).map((event) => event.epoch);
     const refused = epoch ?? Math.max(...sent);
     if ((this.options.epochOf(sessionId) ?? 0) > refused) {
-      const told = mine.filter(({ event }) => event.fact.kind !== 'session.state');
+      const told = mine.filter(({ event }) => !isOfItsEpoch(event.fact));
       for (const entry of mine) if (!told.includes(entry)) entry.taken = [];
       return told;
     }
@@ -269,4 +269,8 @@ export class EventOutbox implements EventSink {
     });
     this.wake = undefined;
   }
+}
+
+function isOfItsEpoch({ kind }: NodeFact): boolean {
+  return kind === 'session.state' || kind === 'session.qr';
 }

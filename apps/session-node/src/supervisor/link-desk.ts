@@ -1,7 +1,7 @@
 import { AppError, type Clock } from '#kernel';
 import type { Driver } from '../drivers/driver.js';
 import { PairingLimit } from './pairing-limit.js';
-import { QrBoard } from './qr-board.js';
+import { QrBoard, type ShownQr } from './qr-board.js';
 
 export type { ShownQr } from './qr-board.js';
 
@@ -10,9 +10,22 @@ export class LinkDesk {
   readonly qr: QrBoard;
   private readonly limit: PairingLimit;
 
-  constructor(clock: Clock) {
+  /** @param onNewQr told of every new code, without the code itself */
+  constructor(
+    clock: Clock,
+    private readonly onNewQr: (qr: Omit<ShownQr, 'qr'>) => void,
+  ) {
     this.qr = new QrBoard(clock);
     this.limit = new PairingLimit(clock);
+  }
+
+  /** Takes a code that the page shows. @returns true when it is the first of this start */
+  showQr(qr: string): boolean {
+    const shown = this.qr.show(qr);
+    if (!shown) return false;
+    const { attempt, expiresAt } = shown;
+    this.onNewQr({ attempt, expiresAt });
+    return attempt === 1;
   }
 
   /**

@@ -16,14 +16,16 @@ export class QrBoard {
 
   constructor(private readonly clock: Clock) {}
 
-  /** A new code. @returns true when it is the first of this start */
-  show(qr: string): boolean {
+  /** The page shows a code. Undefined when it was shown before: the page may tell twice. */
+  show(qr: string): ShownQr | undefined {
+    if (this.shown?.qr === qr) return undefined;
     this.attempts += 1;
     const goodForMs = this.attempts === 1 ? FIRST_QR_MS : NEXT_QR_MS;
     const expiresAt = new Date(this.clock.now().getTime() + goodForMs).toISOString();
-    this.shown = { qr, expiresAt, attempt: this.attempts };
+    const shown = { qr, expiresAt, attempt: this.attempts };
+    this.shown = shown;
     this.wake();
-    return this.attempts === 1;
+    return shown;
   }
 
   /** There is no code (any more), and a new start counts from one. */

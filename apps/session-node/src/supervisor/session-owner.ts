@@ -43,7 +43,7 @@ export class SessionOwner {
     const { clock, settings, log } = context;
     this.log = log.child({ sessionId: current.sessionId, tenantId: current.tenantId });
     this.login = new LoginRecord(folder, this.log);
-    this.desk = new LinkDesk(clock);
+    this.desk = new LinkDesk(clock, (qr) => context.sink.push(this.current, { kind: 'session.qr', ...qr }));
     this.board = new StatusBoard(clock, (snapshot) => this.announce(snapshot));
     this.restarts = new RestartPolicy(clock, settings.restarts);
     this.inbox = new InboxLink(context, folder, () => this.current, this.vitals, this.log);
@@ -245,8 +245,8 @@ export class SessionOwner {
   private showQr(qr: string): void {
     // A profile that was logged in and shows a QR was removed by the phone.
     if (this.login.linked) return this.run?.stop({ cause: 'unlinked' });
-    if (this.desk.qr.show(qr)) this.expectLink();
     this.board.apply({ kind: 'qr_shown' });
+    if (this.desk.showQr(qr)) this.expectLink();
   }
 
   /** The time to scan or to type begins anew with the first QR and with each pairing code. */

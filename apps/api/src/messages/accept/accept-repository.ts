@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
 import { failpoint } from '#runtime';
+import { LimitNotices, type RefusedByLimit } from '../../pacing/index.js';
 import type { MessageDraft } from './message-draft.js';
 
 /** What `wagate_accept_messages` says of a draft that is not accepted. */
@@ -39,7 +40,10 @@ export interface WrittenBatch {
  */
 @Injectable()
 export class AcceptRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly limits: LimitNotices,
+  ) {}
 
   /**
    * Resolves with the drafts that were not accepted.
@@ -58,6 +62,7 @@ export class AcceptRepository {
         query<{ id: string }>(XACT),
       ]);
       note({ xact: xact?.id ?? '', refused });
+      if (refused.length > 0) await this.limits.tellRefused(query, refusedByLimit(drafts, refused));
       await failpoint('api.accept.before-commit');
       return refused;
     });
@@ -73,6 +78,16 @@ export class AcceptRepository {
     );
     return row?.fate ?? null;
   }
+}
+
+function refusedByLimit(drafts: readonly MessageDraft[], refused: readonly RefusedDraft[]): RefusedByLimit[] {
+  const byId = new Map(drafts.map((draft) => [draft.id, draft]));
+  return refused.flatMap(({ id, outcome }) => {
+    const draft = byId.get(id);
+    if (!draft || (outcome !== 'tenant_cap' && outcome !== 'session_cap')) return [];
+    const { tenantId, sessionId } = draft;
+    return [{ tenantId, sessionId, whose: outcome === 'tenant_cap' ? 'tenant' : 'session' }];
+  });
 }
 
 /** One element of the batch; see the function's comment in its migration. */

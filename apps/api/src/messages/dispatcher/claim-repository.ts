@@ -4,7 +4,7 @@ import { Database, type Query } from '#database';
 import { failpoint } from '#runtime';
 import { ApiProcess } from '../../api-process.js';
 import { API_CONFIG, type ApiConfig } from '../../config.js';
-import { defaultPacing } from '../../pacing/index.js';
+import { defaultPacing, LimitNotices } from '../../pacing/index.js';
 import { QUEUE_CHANNEL } from '../../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
 import type { AttemptKey } from './attempt-repository.js';
@@ -74,6 +74,7 @@ export class ClaimRepository {
     private readonly database: Database,
     private readonly self: ApiProcess,
     private readonly changes: MessageChanges,
+    private readonly limits: LimitNotices,
     @Inject(API_CONFIG) config: ApiConfig,
   ) {
     this.fallback = JSON.stringify(defaultPacing(config));
@@ -92,6 +93,7 @@ export class ClaimRepository {
         full,
       ]);
       if (row?.answer.state === 'refused') await this.endRefused(query, row.answer);
+      if (row?.answer.state === 'paced') await this.limits.tellPaced(query, sessionId, row.answer.strangers);
       return row?.answer;
     });
     return toClaim(sessionId, answer);

@@ -21,10 +21,18 @@ export interface AttemptResult {
   retryAfterSeconds: number | null;
 }
 
+interface OpenedWebhook {
+  headers: Record<string, string>;
+  secret: string;
+  previous: { secret: string; until: Date } | null;
+}
+
 /** Signs and posts one event to a webhook's URL. Never throws: every failure is an attempt's result. */
 @Injectable()
 export class WebhookSender implements OnApplicationShutdown {
   private readonly poster: OutboundPoster;
+  /** What was opened of a webhook as it was read once, for as long as somebody delivers by it. */
+  private readonly opened = new WeakMap<StoredWebhook, OpenedWebhook>();
 
   constructor(
     private readonly secrets: SecretBox,
@@ -70,10 +78,12 @@ export class WebhookSender implements OnApplicationShutdown {
   ): Record<string, string> | undefined {
     const timestamp = Math.floor(at.getTime() / 1_000);
     try {
+      const { headers, secret, previous } = this.open(webhook);
+      const secrets = previous && previous.until > at ? [secret, previous.secret] : [secret];
       return {
-        ...this.headersOf(webhook),
+        ...headers,
         'content-type': 'application/json',
-        ...signatureHeaders(this.secretsOf(webhook, at), { id, timestamp, body }),
+        ...signatureHeaders(secrets, { id, timestamp, body }),
       };
     } catch (error) {
       this.logger.error({ err: error, webhookId: webhook.id }, 'the secrets of a webhook cannot be read');
@@ -82,14 +92,21 @@ export class WebhookSender implements OnApplicationShutdown {
   }
 
   /** During a rotation both the new and the old secret sign. */
-  private secretsOf(webhook: StoredWebhook, now: Date): string[] {
-    const { previousSecretSealed, previousSecretUntil } = webhook;
+  private open(webhook: StoredWebhook): OpenedWebhook {
+    const known = this.opened.get(webhook);
+    if (known) return known;
+    const { secretSealed, previousSecretSealed, previousSecretUntil: until } = webhook;
     const place = secretPlace(webhook);
-    const current = this.secrets.open(webhook.secretSealed, place);
-    const isOverlap = previousSecretUntil !== null && previousSecretUntil > now;
-    return previousSecretSealed && isOverlap
-      ? [current, this.secrets.open(previousSecretSealed, place)]
-      : [current];
+    const opened = {
+      headers: this.headersOf(webhook),
+      secret: this.secrets.open(secretSealed, place),
+      previous:
+        previousSecretSealed && until && until > this.clock.now()
+          ? { secret: this.secrets.open(previousSecretSealed, place), until }
+          : null,
+    };
+    this.opened.set(webhook, opened);
+    return opened;
   }
 
   /** Its custom headers. @throws Error when they cannot be opened */

@@ -5,7 +5,12 @@ import { SessionsModule } from '../sessions/index.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveryRepository } from './delivery/delivery-repository.js';
 import { DeliveryRetention } from './delivery/delivery-retention.js';
+import { DeliverySlots } from './delivery/delivery-slots.js';
+import { ProgressRepository } from './delivery/progress-repository.js';
+import { ProgressWriter } from './delivery/progress-writer.js';
+import { SharedEvents } from './delivery/shared-events.js';
 import { WebhookDispatcher } from './delivery/webhook-dispatcher.js';
+import { WebhookLimits } from './delivery/webhook-limits.js';
 import { DeliveryLogRepository } from './delivery-log-repository.js';
 import { DeliveryLogService } from './delivery-log.service.js';
 import { WebhookRepository } from './webhook-repository.js';
@@ -25,7 +30,12 @@ import { WebhooksController } from './webhooks.controller.js';
     DeliveryLogRepository,
     DeliveryRepository,
     DeliveryRetention,
+    DeliverySlots,
+    ProgressRepository,
+    ProgressWriter,
+    SharedEvents,
     WebhookDispatcher,
+    WebhookLimits,
   ],
 })
 export class WebhooksModule {}

@@ -13,12 +13,14 @@ import { LOGGER } from '../../http/index.js';
 import { WEBHOOKS_CHANNEL, type StoredWebhook } from '../webhook.js';
 import { WebhookSender } from '../webhook-sender.js';
 import { DeliveryRepository } from './delivery-repository.js';
+import { DeliverySlots } from './delivery-slots.js';
+import { ProgressWriter } from './progress-writer.js';
+import { SharedEvents } from './shared-events.js';
 import { WebhookLane } from './webhook-lane.js';
+import { WebhookLimits } from './webhook-limits.js';
 
 /** What no notification told of is found by looking: attempts that are due, leases that ran out. */
 const LOOK_EVERY_MS = 1_000;
-/** Webhooks one process delivers to at the same time; more wait for the next look. */
-const MOST_LANES = 500;
 /** What a lane has at least when others wait for room. */
 const TURN_MS = 10_000;
 /** After a failure of the database. */
@@ -37,6 +39,10 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   constructor(
     private readonly database: Database,
     private readonly deliveries: DeliveryRepository,
+    private readonly events: SharedEvents,
+    private readonly progress: ProgressWriter,
+    private readonly slots: DeliverySlots,
+    private readonly limits: WebhookLimits,
     private readonly sender: WebhookSender,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'SHUTDOWN_TIMEOUT_SECONDS'>,
@@ -76,6 +82,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   }
 
   private wake(tenantId: string | null): void {
+    this.events.forget(tenantId);
     for (const { lane } of this.lanes.values())
       if (tenantId === null || lane.tenantId === tenantId) lane.wake();
     this.look(tenantId);
@@ -92,6 +99,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
 
   private schedule(waitMs: number): void {
     this.timer = setTimeout(() => {
+      this.events.drop();
       this.look(null);
       if (!this.stopped) this.schedule(LOOK_EVERY_MS);
     }, waitMs);
@@ -103,17 +111,24 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
         const tenantId = this.wanted.has(null) ? null : ([...this.wanted][0] ?? null);
         if (tenantId === null) this.wanted.clear();
         else this.wanted.delete(tenantId);
-        const room = MOST_LANES - this.lanes.size;
-        if (room <= 0) {
+        const most = this.limits.lanes - this.lanes.size;
+        if (most <= 0) {
           this.makeRoom();
           return;
         }
-        for (const webhook of await this.deliveries.lease(tenantId, room)) this.open(webhook);
+        const wish = { tenantId, most, held: this.held(), mostPerTenant: this.limits.lanesPerTenant };
+        for (const webhook of await this.deliveries.lease(wish)) this.open(webhook);
       }
     } catch (error) {
       this.wanted.clear();
       this.logger.error({ err: error }, 'webhooks could not be looked at');
     }
+  }
+
+  private held(): Record<string, number> {
+    const held: Record<string, number> = {};
+    for (const { lane } of this.lanes.values()) held[lane.tenantId] = (held[lane.tenantId] ?? 0) + 1;
+    return held;
   }
 
   /** Lanes that had their turn end; what they leave is taken again after those that wait. */
@@ -126,11 +141,15 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
     const key = `${webhook.tenantId} ${webhook.id}`;
     // Another lane of ours that has not heard yet of a change: its lease is gone.
     this.lanes.get(key)?.lane.abandon();
+    const { tenantId } = webhook;
     const lane = new WebhookLane(webhook, {
-      send: (target, { event }) => this.sender.send(target, event.id, JSON.stringify(event)),
-      listNew: (target, after, limit) => this.deliveries.listNew(target, after, limit),
+      send: (target, { event }) => this.sender.send(target, event.id, this.events.bodyOf(event)),
+      listNew: (target, after, limit) => this.events.listNew(target, after, limit),
       listDue: (target, known, limit) => this.deliveries.listDue(target, known, limit),
-      record: (target, progress) => this.deliveries.record(target, progress),
+      record: (target, progress) => this.progress.write({ webhook: target, progress }),
+      takeSlot: (ofWebhook, freed) => this.slots.take(tenantId, ofWebhook, freed),
+      giveSlot: () => this.slots.give(tenantId),
+      mostInFlight: this.limits.postsPerWebhook,
       now: () => this.clock.now().getTime(),
     });
     const ended = this.run(lane, webhook).finally(() => {

@@ -6,14 +6,15 @@ import type { AttemptResult } from '../webhook-sender.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import type { Delivery, DeliveryResult, NewEvents, Progress } from './delivery-repository.js';
 import { MOST_ATTEMPTS, nextWaitMs } from './delivery-schedule.js';
+import { SideTask } from './side-task.js';
 
-/** Attempts to one receiver that run at the same time. */
-const MOST_IN_FLIGHT = 8;
-/** Events that are read ahead. */
+/** Events that are read ahead; more are read when half of them are left. */
 const READ_AHEAD = 100;
 /** Results are written together: this often, or when this many wait. */
-const WRITE_EVERY_MS = 50;
+const WRITE_EVERY_MS = 100;
 const WRITE_AT = 200;
+/** More than this are not left unwritten: sending waits for the database then. */
+const MOST_UNWRITTEN = 1_000;
 /** The lease is renewed this often, whatever happens. */
 const RENEW_EVERY_MS = 8_000;
 /** After a failure of the database; it has to be back before the lease runs out. */
@@ -33,13 +34,17 @@ export interface LaneParts {
   listNew: (webhook: StoredWebhook, afterSeq: number, limit: number) => Promise<NewEvents>;
   listDue: (webhook: StoredWebhook, known: readonly string[], limit: number) => Promise<Delivery[]>;
   record: (webhook: StoredWebhook, progress: Progress) => Promise<boolean>;
+  /** Room for one more post when `ofWebhook` are under way; `freed` is called when there may be room again. */
+  takeSlot: (ofWebhook: number, freed: () => void) => boolean;
+  giveSlot: () => void;
+  mostInFlight: number;
   now: () => number;
 }
 
 /**
  * Delivers to one webhook for as long as this process holds its lease. New events and those that are due again take
- * turns; a few run at a time, so the order of arrival is not that of `seq`. The cursor follows behind: what a killed
- * process had sent and not written down is sent again. A receiver that keeps failing gets a probe now and then, while
+ * turns; a few run at a time, so the order of arrival is not that of `seq`. Reading ahead and writing down go on beside
+ * the posts. The cursor follows behind: what a killed process had sent and not written down is sent again. A receiver that keeps failing gets a probe now and then, while
  * its events wait in the log.
  */
 export class WebhookLane {
@@ -60,7 +65,14 @@ export class WebhookLane {
   private lost = false;
   private dueTurn = false;
   private dueLookMs = 0;
+  private isNudged = false;
   private signal: (() => void) | undefined;
+  private readonly nudge = (): void => {
+    this.isNudged = true;
+    this.signal?.();
+  };
+  private readonly reading = new SideTask(this.nudge);
+  private readonly writing = new SideTask(this.nudge);
 
   constructor(
     private readonly webhook: StoredWebhook,
@@ -87,38 +99,49 @@ export class WebhookLane {
   /** There are new events. */
   wake(): void {
     this.mayHaveMore = true;
-    this.signal?.();
+    this.nudge();
   }
 
   /** Begins nothing more; `run` ends once what is under way has. */
   stop(): void {
     this.stopped = true;
-    this.signal?.();
+    this.nudge();
   }
 
   /** The webhook was changed or is gone: nothing more is done by its old settings. */
   abandon(): void {
     this.lost = true;
-    this.signal?.();
+    this.nudge();
   }
 
   /** Works until there is nothing to do, the receiver has to rest, or the lease is lost. */
   async run(): Promise<void> {
     while (!this.stopped && !this.lost && this.disable === null) {
       if (!(await this.withPatience(() => this.step()))) break;
-      if (this.inFlight.size > 0) await this.signalWithin(WRITE_EVERY_MS);
+      if (this.isBusy) await this.nudgedWithin(WRITE_EVERY_MS);
     }
-    await Promise.all(this.inFlight);
+    await Promise.all([...this.inFlight, this.reading.settled(), this.writing.settled()]);
     if (this.lost) return;
-    await this.withPatience(() => this.write(true));
+    await this.withPatience(async () => {
+      await this.write(true);
+      return true;
+    });
+  }
+
+  private get isBusy(): boolean {
+    return (
+      this.inFlight.size > 0 || this.results.length > 0 || this.reading.isRunning || this.writing.isRunning
+    );
   }
 
   /** False when the lane may end. */
   private async step(): Promise<boolean> {
-    await this.read();
+    this.reading.throwFailure();
+    this.writing.throwFailure();
+    if (this.mustRead()) this.reading.start(() => this.read());
     this.launch();
-    await this.writeIfTime();
-    return this.inFlight.size > 0 || this.results.length > 0 || this.rests();
+    if (this.mustWrite()) this.writing.start(() => this.write(false));
+    return this.isBusy || this.rests();
   }
 
   /** A database that is away for a moment is asked again, for as long as the lease lasts. */
@@ -128,7 +151,7 @@ export class WebhookLane {
         return await work();
       } catch (error) {
         if (performance.now() - this.writtenAtMs > PATIENCE_MS) throw error;
-        await this.signalWithin(RETRY_MS);
+        await this.nudgedWithin(RETRY_MS);
       }
     }
   }
@@ -138,20 +161,32 @@ export class WebhookLane {
     const { now } = this.parts;
     if (this.breaker.waitMs(now()) > 0) return false;
     if (this.mayHaveMore || this.fresh.length > 0 || this.due.length > 0) return true;
-    await this.signalWithin(LINGER_MS);
+    await this.nudgedWithin(LINGER_MS);
     return this.mayHaveMore;
   }
 
+  private mustRead(): boolean {
+    if (this.breaker.allowed(1, this.parts.now()) === 0) return false;
+    return this.mustLookForDue() || this.mustReadNew();
+  }
+
+  private mustLookForDue(): boolean {
+    return this.due.length === 0 && performance.now() >= this.dueLookMs;
+  }
+
+  private mustReadNew(): boolean {
+    return this.mayHaveMore && this.fresh.length <= READ_AHEAD / 2;
+  }
+
   private async read(): Promise<void> {
-    if (this.breaker.allowed(1, this.parts.now()) === 0) return;
-    if (this.due.length === 0 && performance.now() >= this.dueLookMs) {
+    if (this.mustLookForDue()) {
       this.dueLookMs = performance.now() + LOOK_FOR_DUE_MS;
       for (const delivery of await this.parts.listDue(this.webhook, [...this.dueIds], READ_AHEAD)) {
         this.due.push(delivery);
         if (delivery.row) this.dueIds.add(delivery.row.id);
       }
     }
-    if (this.mayHaveMore && this.fresh.length < READ_AHEAD / 2) await this.readNew();
+    if (this.mustReadNew()) await this.readNew();
   }
 
   private async readNew(): Promise<void> {
@@ -172,23 +207,26 @@ export class WebhookLane {
   }
 
   private launch(): void {
-    while (this.inFlight.size < this.breaker.allowed(MOST_IN_FLIGHT, this.parts.now())) {
+    const { mostInFlight, now, takeSlot, giveSlot } = this.parts;
+    while (this.inFlight.size < this.breaker.allowed(mostInFlight, now())) {
+      if (this.fresh.length + this.due.length === 0 || this.results.length >= MOST_UNWRITTEN) return;
+      if (!takeSlot(this.inFlight.size, this.nudge)) return;
       const delivery = this.next();
-      if (!delivery) return;
       const attempt = this.attempt(delivery).finally(() => {
         this.inFlight.delete(attempt);
-        this.signal?.();
+        giveSlot();
+        this.nudge();
       });
       this.inFlight.add(attempt);
     }
   }
 
-  private next(): Delivery | undefined {
+  /** There is one. */
+  private next(): Delivery {
     this.dueTurn = !this.dueTurn;
     const again = this.dueTurn || this.fresh.length === 0 ? this.due.shift() : undefined;
     if (again) return again;
-    const event = this.fresh.shift();
-    return event && { event, row: null };
+    return { event: this.fresh.shift() as EventEnvelope, row: null };
   }
 
   private async attempt(delivery: Delivery): Promise<void> {
@@ -208,28 +246,26 @@ export class WebhookLane {
     else if (failingSinceMs !== null && nowMs - failingSinceMs >= FAILING_MS) this.disable = 'failing';
   }
 
-  private async writeIfTime(): Promise<void> {
+  private mustWrite(): boolean {
     const ageMs = performance.now() - this.writtenAtMs;
     const isTime = ageMs >= WRITE_EVERY_MS || this.inFlight.size === 0;
-    if ((isTime && this.results.length > 0) || this.results.length >= WRITE_AT || ageMs >= RENEW_EVERY_MS)
-      await this.write(false);
+    return (isTime && this.results.length > 0) || this.results.length >= WRITE_AT || ageMs >= RENEW_EVERY_MS;
   }
 
-  /** Writes what came of attempts, and gives the webhook back or renews its lease. Always true. */
-  private async write(release: boolean): Promise<boolean> {
+  /** Writes what came of attempts, and gives the webhook back or renews its lease. */
+  private async write(release: boolean): Promise<void> {
     const results = [...this.results];
     const held = await this.parts.record(this.webhook, {
       results,
       release,
       cursorSeq: this.cursor(),
       breaker: this.breaker.current,
-      disable: this.disable,
+      disable: release ? this.disable : null,
     });
     this.results.splice(0, results.length);
     for (const { delivery } of results) if (delivery.row) this.dueIds.delete(delivery.row.id);
     this.writtenAtMs = performance.now();
     if (!held) this.lost = true;
-    return true;
   }
 
   /** Everything up to here has an end or a row; what has none yet is outstanding. */
@@ -239,15 +275,18 @@ export class WebhookLane {
     return Math.min(this.readSeq, oldest - 1);
   }
 
-  /** Until something changes, `ms` at most. */
-  private async signalWithin(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.signal = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** Until something changes, or has since the last wait; `ms` at most. */
+  private async nudgedWithin(ms: number): Promise<void> {
+    if (!this.isNudged) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.signal = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     this.signal = undefined;
+    this.isNudged = false;
   }
 }

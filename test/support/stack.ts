@@ -39,6 +39,8 @@ export interface Stack {
   baseUrl: string;
   folder: string;
   databaseUrl: string;
+  /** What the api was started with: for another one beside it. */
+  apiEnv: Record<string, string>;
   /** Makes a tenant with one key by the command line. */
   createTenant(name: string, options?: { admin?: boolean }): Promise<{ key: string; client: HttpClient }>;
   close(): Promise<void>;
@@ -165,6 +167,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     baseUrl,
     folder,
     databaseUrl: database.url,
+    apiEnv: env.api,
     createTenant: (name, { admin = false } = {}) =>
       createTenant(name, admin, env.api, baseUrl, join(programs, CLI_PROGRAM)),
     close,

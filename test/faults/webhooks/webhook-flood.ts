@@ -1,129 +1,175 @@
-import pg from 'pg';
-import { newId } from '../../../libs/kernel/src/index.js';
-import type { HttpClient } from '../../support/http-client.js';
-import type { Stack } from '../../support/stack.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Receivers } from '../../support/flood-receivers.js';
 import { waitFor } from '../../support/wait-for.js';
-import { BAD_KINDS, FloodReceivers } from './flood-receivers.js';
+import { SeededRandom } from '../nemesis/seeded-random.js';
+import type { FloodApi, FloodTenant } from './flood-tenant.js';
+import { StreamFollower } from './stream-follower.js';
 
 export interface FloodWish {
   events: number;
-  webhooks: number;
-  /** Every so-manyth webhook's receiver is bad, of another kind each time. */
-  everyBad: number;
-  /** How often the api is killed while events are on their way. */
+  /** Webhooks whose receivers take everything, and those whose receivers do not. */
+  healthy: number;
+  bad: number;
+  /** How often one of the two api processes is killed while events are on their way. */
   kills: number;
+  /** Events of each phase in which there is little to do. */
+  calmEvents: number;
+  seed: number;
   deadlineMs: number;
   tell: (line: string) => void;
 }
 
+/** Milliseconds from an event's making to its arrival. */
+export interface Latencies {
+  count: number;
+  p50Ms: number;
+  p95Ms: number;
+  p99Ms: number;
+}
+
 export interface FloodResult {
-  /** What is missing, by receiver; empty: every healthy and every flapping one has every event. */
+  /** What is missing, by healthy receiver; empty: each has every event. */
   missing: Record<string, number>;
   /** Events that a healthy receiver got more than once. */
   repeated: number;
   posts: number;
+  healthyPosts: number;
   tookMs: number;
   /** Holes in `seq`. */
   holes: number;
+  /** Of those who follow the stream, one at first at each process: what did not come exactly once and in order. */
+  streams: { seen: number; wrong: number; resumed: number }[];
+  lastSeq: number;
+  calm: { without: Latencies; withBad: Latencies };
 }
 
 const BATCH = 500;
+/** So far behind the slowest healthy receiver may be before more is written. */
+const MOST_BEHIND = 3_000;
+const LOOK_EVERY_MS = 100;
+const CALM_EVERY_MS = 50;
 
-/** Writes events while the api is killed, and waits until every receiver that can has all of them. */
-export async function floodWebhooks(
-  stack: Stack,
-  client: HttpClient,
-  tenantId: string,
-  wish: FloodWish,
-): Promise<FloodResult> {
-  const receivers = await FloodReceivers.start();
-  const owner = new pg.Client(stack.databaseUrl);
-  await owner.connect();
-  try {
-    const expected = await makeWebhooks(client, receivers, wish);
+/** Events for many receivers, at first few at a time, then as many as there is room for while processes are killed. */
+export class WebhookFlood {
+  private readonly random: SeededRandom;
+  private names: string[] = [];
+
+  constructor(
+    private readonly tenant: FloodTenant,
+    private readonly receivers: Receivers,
+    private readonly wish: FloodWish,
+  ) {
+    this.random = new SeededRandom(wish.seed);
+  }
+
+  async run(): Promise<FloodResult> {
+    const { tenant, receivers, wish } = this;
+    const urls = tenant.apis.map(({ baseUrl }) => baseUrl);
+    const followers = urls.map((_, at) => new StreamFollower(urls, tenant.key, at));
+    this.names = await tenant.makeWebhooks(receivers.port, wish.healthy, true);
+    const without = await this.calm('without bad receivers');
+    await tenant.makeWebhooks(receivers.port, wish.bad, false);
+    const withBad = await this.calm('with bad receivers');
     const startMs = performance.now();
-    let written = 0;
-    for (let kill = 0; kill <= wish.kills; kill += 1) {
-      const until = Math.round((wish.events * (kill + 1)) / (wish.kills + 1));
-      while (written < until) written += await write(owner, tenantId, Math.min(BATCH, until - written));
-      if (kill === wish.kills) break;
-      const before = receivers.posts;
-      await waitFor(() => receivers.posts > before, {
-        what: 'posts before the kill',
-        deadlineMs: wish.deadlineMs,
-      });
-      await stack.api.kill();
-      await stack.api.start();
-      wish.tell(`killed the api, ${String(receivers.posts)} posts so far`);
-    }
-    const missing = () => missingOf(receivers, expected, wish.events);
-    await waitFor(() => Object.keys(missing()).length === 0, {
-      what: 'every receiver to have everything',
+    await Promise.all([this.write(), this.killInTurn()]);
+    await waitFor(async () => Object.keys(await this.missing()).length === 0, {
+      what: 'every healthy receiver to have everything',
       deadlineMs: wish.deadlineMs,
-      pollMs: 250,
-    }).catch(() => undefined);
+      pollMs: LOOK_EVERY_MS,
+    }).catch((error: unknown) => wish.tell(String(error)));
+    const tookMs = performance.now() - startMs;
+    const { holes, last } = await tenant.numbering();
+    await waitFor(() => followers.every(({ lastSeq }) => lastSeq >= last), {
+      what: 'the streams to be at the end',
+    }).catch((error: unknown) => wish.tell(String(error)));
+    for (const follower of followers) await follower.stop();
+    const streams = followers.map(({ lastSeq, wrong, resumed }) => ({ seen: lastSeq, wrong, resumed }));
+    const { posts, healthyPosts, seen } = await receivers.report();
+    const repeated = this.names.reduce((total, name) => total + (seen[name]?.repeated ?? 0), 0);
+    const missing = await this.missing();
     return {
-      missing: missing(),
-      repeated: repeatedOf(receivers),
-      posts: receivers.posts,
-      tookMs: performance.now() - startMs,
-      holes: await holesOf(owner, tenantId, wish.events),
+      missing,
+      repeated,
+      posts,
+      healthyPosts,
+      tookMs,
+      holes,
+      streams,
+      lastSeq: last,
+      calm: { without, withBad },
     };
-  } finally {
-    await owner.end();
-    await receivers.close();
   }
-}
 
-/** Gives the names of those that must get everything. */
-async function makeWebhooks(
-  client: HttpClient,
-  receivers: FloodReceivers,
-  { webhooks, everyBad }: FloodWish,
-): Promise<string[]> {
-  const expected: string[] = [];
-  for (let i = 0; i < webhooks; i += 1) {
-    const isBad = i % everyBad === everyBad - 1;
-    const kind = isBad ? BAD_KINDS[Math.floor(i / everyBad) % BAD_KINDS.length]! : 'healthy';
-    const name = `w${String(i)}`;
-    const { status } = await client.post('/webhooks', {
-      url: receivers.urlOf(kind, name),
-      events: ['limit.reached'],
+  /** A few events a second, made as tenants make them. */
+  private async calm(what: string): Promise<Latencies> {
+    const { tenant, receivers, wish } = this;
+    const latencies: number[] = [];
+    const wanted = wish.calmEvents * wish.healthy;
+    for (let at = 0; at < wish.calmEvents; at += 1) {
+      await tenant.happen(at);
+      await delay(CALM_EVERY_MS);
+    }
+    await waitFor(async () => latencies.push(...(await receivers.takeLatencies())) >= wanted, {
+      what: `events ${what}`,
+      deadlineMs: wish.deadlineMs,
     });
-    if (status !== 201) throw new Error(`a webhook was answered ${String(status)}`);
-    if (kind === 'healthy') expected.push(name);
+    const found = latenciesOf(latencies);
+    wish.tell(`event to delivery, ${what}: ${JSON.stringify(found)} ms`);
+    return found;
   }
-  return expected;
+
+  private async write(): Promise<void> {
+    for (let written = 0; written < this.wish.events;) {
+      const behind = written - (await this.leastSeen());
+      if (behind > MOST_BEHIND) await delay(LOOK_EVERY_MS);
+      else {
+        const count = Math.min(BATCH, this.wish.events - written);
+        await this.tenant.write(count);
+        written += count;
+      }
+    }
+  }
+
+  /** Each kill in its own part of the flood, at a moment that nobody knows before. */
+  private async killInTurn(): Promise<void> {
+    const { events, kills, deadlineMs, tell } = this.wish;
+    for (let kill = 0; kill < kills; kill += 1) {
+      const share = (kill + 0.1 + 0.8 * this.random.next()) / kills;
+      await waitFor(async () => (await this.leastSeen()) >= share * events, {
+        what: `kill ${String(kill + 1)}`,
+        deadlineMs,
+        pollMs: LOOK_EVERY_MS,
+      });
+      await delay(this.random.between(0, LOOK_EVERY_MS));
+      const at = this.random.between(0, 1);
+      await restart(this.tenant.apis[at]!);
+      const { posts } = await this.receivers.report();
+      tell(`killed api ${String(at + 1)} at ${(share * 100).toFixed(0)} %; ${String(posts)} posts so far`);
+    }
+  }
+
+  private async leastSeen(): Promise<number> {
+    const { seen } = await this.receivers.report();
+    return Math.min(...this.names.map((name) => seen[name]?.unique ?? 0));
+  }
+
+  private async missing(): Promise<Record<string, number>> {
+    const { seen } = await this.receivers.report();
+    const counts = this.names.map((name): [string, number] => [
+      name,
+      this.wish.events - (seen[name]?.unique ?? 0),
+    ]);
+    return Object.fromEntries(counts.filter(([, count]) => count !== 0));
+  }
 }
 
-async function write(owner: pg.Client, tenantId: string, count: number): Promise<number> {
-  const ids = Array.from({ length: count }, () => newId('evt'));
-  await owner.query('BEGIN; SET LOCAL ROLE wagate_worker');
-  await owner.query(
-    `INSERT INTO events (tenant_id, id, type, data) SELECT $1, id, 'limit.reached', '{}' FROM unnest($2::text[]) AS id`,
-    [tenantId, ids],
-  );
-  await owner.query('COMMIT');
-  return count;
+async function restart({ part }: FloodApi): Promise<void> {
+  await part.kill();
+  await part.start();
 }
 
-function missingOf({ taken }: FloodReceivers, expected: string[], events: number): Record<string, number> {
-  const counts = expected.map((name): [string, number] => [name, events - (taken.get(name)?.size ?? 0)]);
-  return Object.fromEntries(counts.filter(([, count]) => count > 0));
-}
-
-function repeatedOf({ taken }: FloodReceivers): number {
-  let repeated = 0;
-  for (const seqs of taken.values()) for (const times of seqs.values()) repeated += times - 1;
-  return repeated;
-}
-
-async function holesOf(owner: pg.Client, tenantId: string, events: number): Promise<number> {
-  await owner.query('BEGIN; SET LOCAL ROLE wagate_worker');
-  const { rows } = await owner.query<{ holes: number }>(
-    `SELECT (max(seq) - min(seq) + 1 - count(*))::int AS holes FROM events WHERE tenant_id = $1 AND type = 'limit.reached'`,
-    [tenantId],
-  );
-  await owner.query('COMMIT');
-  return (rows[0]?.holes ?? events) | 0;
+function latenciesOf(values: number[]): Latencies {
+  const sorted = values.sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+  return { count: sorted.length, p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
 }

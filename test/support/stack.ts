@@ -11,6 +11,7 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../apps/simulator/src/index.js';
+import { appUrlOf } from './app-url.js';
 import { ChildPart } from './child-part.js';
 import { freePort } from './free-port.js';
 import { HttpClient } from './http-client.js';
@@ -49,14 +50,6 @@ export interface Stack {
 const API_PROGRAM = 'apps/api/src/main.js';
 const CLI_PROGRAM = 'apps/api/src/cli.js';
 const NODE_PROGRAM = 'apps/session-node/src/main.js';
-const APP_PASSWORD = 'wagate_app_password_of_the_tests';
-
-function appUrl(ownerUrl: string): string {
-  const url = new URL(ownerUrl);
-  url.username = 'wagate_app';
-  url.password = APP_PASSWORD;
-  return url.href;
-}
 
 interface Ports {
   api: number;
@@ -86,7 +79,7 @@ function environments(
     api: {
       ...both,
       PORT: String(ports.api),
-      DATABASE_URL: appUrl(ownerUrl),
+      DATABASE_URL: appUrlOf(ownerUrl),
       DATABASE_OWNER_URL: ownerUrl,
       KEY_PEPPER: randomBytes(32).toString('hex'),
       ENCRYPTION_KEY: randomBytes(32).toString('hex'),

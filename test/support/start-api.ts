@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SCOPES, type KeyMode, type Scope } from '#contracts';
-import { Database, migrate } from '#database';
+import { Database } from '#database';
 import { newId } from '#kernel';
 import { createLogger } from '#runtime';
 import { CLI_ACTOR } from '../../apps/api/src/audit/index.js';
 import { ApiKeyService } from '../../apps/api/src/api-keys/index.js';
 import { apiConfigSchema, type ApiConfig } from '../../apps/api/src/config.js';
 import { createApp } from '../../apps/api/src/create-app.js';
-import { freshDatabase } from './fresh-database.js';
 import { HttpClient } from './http-client.js';
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.js';
 
 export interface TestTenantOptions {
   name?: string;
@@ -46,16 +46,16 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** The api alone, in this process, on a fresh migrated database; nodes and the object store are not started. */
+/**
+ * The api alone, in this process, on a fresh migrated database or that of the settings; nodes and the object store are
+ * not started.
+ */
 export async function startApi(
   settings: Record<string, string> = {},
   { databasePort }: StartApiOptions = {},
 ): Promise<TestApi> {
-  const own = await freshDatabase();
-  const databaseUrl = new URL(own.url);
-  databaseUrl.username = 'wagate_app';
-  databaseUrl.password = 'wagate_app_password_of_the_tests';
-  await migrate({ ownerUrl: own.url, appUrl: databaseUrl.href });
+  const own = await databaseFor(settings);
+  const databaseUrl = new URL(own.appUrl);
   if (databasePort !== undefined) databaseUrl.port = String(databasePort);
   const config = apiConfigSchema.parse({
     HOST: '127.0.0.1',
@@ -100,6 +100,15 @@ export async function startApi(
       await own.drop();
     },
   };
+}
+
+/** That of the settings, which is not ours to remove, or one of its own. */
+async function databaseFor({
+  DATABASE_URL,
+  DATABASE_OWNER_URL,
+}: Record<string, string>): Promise<Omit<MigratedDatabase, 'name'>> {
+  if (DATABASE_URL === undefined || DATABASE_OWNER_URL === undefined) return migratedDatabase();
+  return { url: DATABASE_OWNER_URL, appUrl: DATABASE_URL, drop: () => Promise.resolve() };
 }
 
 async function makeKey(

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { FreshDatabase } from '#embedded';
+import { appUrlOf } from '../../../test/support/app-url.js';
 import { freshDatabase } from '../../../test/support/index.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/apps/api/src/cli.js', import.meta.url));
@@ -12,11 +13,8 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   own = await freshDatabase();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'wagate_app_password_of_the_tests';
   env = {
-    DATABASE_URL: appUrl.href,
+    DATABASE_URL: appUrlOf(own.url),
     DATABASE_OWNER_URL: own.url,
     KEY_PEPPER: randomBytes(32).toString('hex'),
   };

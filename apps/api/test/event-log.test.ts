@@ -1,29 +1,25 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Database, migrate } from '#database';
-import type { FreshDatabase } from '#embedded';
+import { Database } from '#database';
 import { newId } from '#kernel';
 import { createLogger } from '#runtime';
-import { freshDatabase, waitFor } from '../../../test/support/index.js';
+import { waitFor } from '../../../test/support/index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
 import { EventLog, EventRelay } from '../src/events/index.js';
 
 const logger = createLogger('api', 'error', { format: 'json', write: () => undefined });
 const APP = 'wagate-api-event-log-test';
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let settings: { url: string; applicationName: string; poolSize: number };
 let database: Database;
 let owner: pg.Client;
 const relays: EventRelay[] = [];
 
 beforeAll(async () => {
-  own = await freshDatabase();
-  const url = new URL(own.url);
-  url.username = 'wagate_app';
-  url.password = 'wagate_app_password_of_the_tests';
-  await migrate({ ownerUrl: own.url, appUrl: url.href });
-  settings = { url: url.href, applicationName: APP, poolSize: 12 };
+  own = await migratedDatabase();
+  settings = { url: own.appUrl, applicationName: APP, poolSize: 12 };
   database = await Database.open(settings);
   owner = new pg.Client(own.url);
   await owner.connect();

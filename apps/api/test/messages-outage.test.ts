@@ -1,15 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '#database';
-import type { FreshDatabase } from '#embedded';
-import { freshDatabase, waitFor } from '../../../test/support/index.js';
+import { waitFor } from '../../../test/support/index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
 import { TcpRelay } from '../../../test/support/tcp-relay.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, handed, Messaging, statusOf } from './messaging.js';
 import type { SessionBody } from './session-bodies.js';
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let owner: pg.Client;
 let relay: TcpRelay;
 let messaging: Messaging;
@@ -17,14 +16,11 @@ let tenant: TestTenant;
 let session: SessionBody;
 
 beforeAll(async () => {
-  own = await freshDatabase();
+  own = await migratedDatabase();
   owner = new pg.Client(own.url);
   await owner.connect();
-  const appUrl = new URL(own.url);
+  const appUrl = new URL(own.appUrl);
   relay = await TcpRelay.start(Number(appUrl.port));
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'wagate_app_password_of_the_tests';
-  await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
   appUrl.port = String(relay.port);
   messaging = await Messaging.start({ DATABASE_URL: appUrl.href, DATABASE_OWNER_URL: own.url });
   messaging.node.scripts['message.send'] = (request) => handed(request, 1);

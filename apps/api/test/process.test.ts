@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FreshDatabase } from '#embedded';
+import { appUrlOf } from '../../../test/support/app-url.js';
 import { freePort } from '../../../test/support/free-port.js';
 import { freshDatabase, waitFor } from '../../../test/support/index.js';
 
@@ -17,13 +18,10 @@ let port: number;
 beforeAll(async () => {
   own = await freshDatabase();
   port = await freePort();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'wagate_app_password_of_the_tests';
   env = {
     HOST: '127.0.0.1',
     PORT: String(port),
-    DATABASE_URL: appUrl.href,
+    DATABASE_URL: appUrlOf(own.url),
     DATABASE_OWNER_URL: own.url,
     S3_ENDPOINT: 'http://127.0.0.1:9',
     S3_BUCKET: 'media',
@@ -62,7 +60,7 @@ describe('the api process', { timeout: 240_000 }, () => {
       const running = fetch(`${base}/api/v1/limits`, {
         headers: { 'x-api-key': generateApiKey('test').key },
       });
-      const blocked = `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'wagate-api-%' AND wait_event_type = 'Lock'`;
+      const blocked = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
       await waitFor(async () => (await owner.query(blocked)).rowCount, {
         what: 'the request to wait in the database',
       });

@@ -1,20 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FreshDatabase } from '#embedded';
 import { newId } from '#kernel';
-import { freshDatabase } from '../../../test/support/index.js';
-import { Database, migrate } from './index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
+import { Database } from './index.js';
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  own = await freshDatabase();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'an app password';
-  await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
+  own = await migratedDatabase();
   // Many callers share few connections here, and a slow machine is slow.
-  database = await Database.open({ url: appUrl.href, poolSize: 8, connectTimeoutMs: 60_000 });
+  database = await Database.open({ url: own.appUrl, poolSize: 8, connectTimeoutMs: 60_000 });
 });
 
 afterAll(async () => {

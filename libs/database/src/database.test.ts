@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FreshDatabase } from '#embedded';
 import { newId } from '#kernel';
+import { appUrlOf } from '../../../test/support/app-url.js';
 import { freshDatabase } from '../../../test/support/index.js';
 import { Database, isUniqueViolation, migrate } from './index.js';
 
@@ -13,7 +14,7 @@ let database: Database;
 beforeAll(async () => {
   own = await freshDatabase();
   ownerUrl = own.url;
-  appUrl = asApp(ownerUrl);
+  appUrl = appUrlOf(ownerUrl);
   await migrate({ ownerUrl, appUrl });
   database = await Database.open({ url: appUrl, poolSize: 8 });
 });
@@ -22,13 +23,6 @@ afterAll(async () => {
   await database?.close();
   await own?.drop();
 });
-
-function asApp(url: string): string {
-  const app = new URL(url);
-  app.username = 'wagate_app';
-  app.password = 'an app password';
-  return app.href;
-}
 
 async function newTenant(name: string): Promise<string> {
   const id = newId('tnt');
@@ -40,7 +34,7 @@ describe('migrate', () => {
   it('applies each migration once, also when several processes start at the same moment', async () => {
     const fresh = await freshDatabase();
     const starters = Array.from({ length: 5 }, () =>
-      migrate({ ownerUrl: fresh.url, appUrl: asApp(fresh.url) }),
+      migrate({ ownerUrl: fresh.url, appUrl: appUrlOf(fresh.url) }),
     );
     const applied = (await Promise.all(starters)).filter((versions) => versions.length > 0);
     expect(applied).toHaveLength(1);
@@ -50,18 +44,20 @@ describe('migrate', () => {
 
   it('is safe while other databases of the cluster are migrated too', async () => {
     const databases = await Promise.all([1, 2, 3, 4].map(() => freshDatabase()));
-    await Promise.all(databases.map(({ url }) => migrate({ ownerUrl: url, appUrl: asApp(url) })));
+    await Promise.all(databases.map(({ url }) => migrate({ ownerUrl: url, appUrl: appUrlOf(url) })));
     await Promise.all(databases.map((fresh) => fresh.drop()));
   });
 
   it('refuses a database whose applied migration reads differently now', async () => {
     const fresh = await freshDatabase();
-    await migrate({ ownerUrl: fresh.url, appUrl: asApp(fresh.url) });
+    await migrate({ ownerUrl: fresh.url, appUrl: appUrlOf(fresh.url) });
     const owner = new pg.Client(fresh.url);
     await owner.connect();
     await owner.query(`UPDATE schema_migrations SET checksum = 'other' WHERE version = '0001'`);
     await owner.end();
-    await expect(migrate({ ownerUrl: fresh.url, appUrl: asApp(fresh.url) })).rejects.toThrow(/0001.*changed/);
+    await expect(migrate({ ownerUrl: fresh.url, appUrl: appUrlOf(fresh.url) })).rejects.toThrow(
+      /0001.*changed/,
+    );
     await fresh.drop();
   });
 

@@ -1,19 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FreshDatabase } from '#embedded';
 import { newId } from '#kernel';
-import { freshDatabase } from '../../../test/support/index.js';
-import { asQuery, Database, migrate, type Query } from './index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
+import { asQuery, Database, type Query } from './index.js';
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  own = await freshDatabase();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'wagate_app_password_of_the_tests';
-  await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
-  database = await Database.open({ url: appUrl.href, poolSize: 8, lockTimeoutMs: 8_000 });
+  own = await migratedDatabase();
+  database = await Database.open({ url: own.appUrl, poolSize: 8, lockTimeoutMs: 8_000 });
 });
 
 afterAll(async () => {

@@ -1,12 +1,12 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FreshDatabase } from '#embedded';
 import { isAppError, newId } from '#kernel';
-import { freshDatabase, waitFor } from '../../../test/support/index.js';
+import { waitFor } from '../../../test/support/index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
 import { TcpRelay } from '../../../test/support/tcp-relay.js';
-import { Database, migrate } from './index.js';
+import { Database } from './index.js';
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let owner: pg.Client;
 let database: Database;
 let tenantId: string;
@@ -14,11 +14,8 @@ let relay: TcpRelay;
 const notices: string[] = [];
 
 beforeAll(async () => {
-  own = await freshDatabase();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'an app password';
-  await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
+  own = await migratedDatabase();
+  const appUrl = new URL(own.appUrl);
   owner = new pg.Client(own.url);
   await owner.connect();
   relay = await TcpRelay.start(Number(appUrl.port));

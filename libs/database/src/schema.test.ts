@@ -1,18 +1,12 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FreshDatabase } from '#embedded';
-import { freshDatabase } from '../../../test/support/index.js';
-import { migrate } from './index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let owner: pg.Client;
 
 beforeAll(async () => {
-  own = await freshDatabase();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'an app password';
-  await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
+  own = await migratedDatabase();
   owner = new pg.Client(own.url);
   await owner.connect();
 });

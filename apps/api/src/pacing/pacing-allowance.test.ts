@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compactPacing, pacingSchema, type Pacing } from '#contracts';
-import { Database, migrate, type Query } from '#database';
-import type { FreshDatabase } from '#embedded';
+import { Database, type Query } from '#database';
 import { newId } from '#kernel';
-import { freshDatabase } from '../../../../test/support/index.js';
+import { migratedDatabase, type MigratedDatabase } from '../../../../test/support/migrated-database.js';
 import { forecast } from './pacing-forecast.js';
 
 const MINUTE_MS = 60_000;
@@ -27,17 +26,13 @@ interface Send {
   isSent: boolean;
 }
 
-let own: FreshDatabase;
+let own: MigratedDatabase;
 let database: Database;
 let tenantId: string;
 
 beforeAll(async () => {
-  own = await freshDatabase();
-  const appUrl = new URL(own.url);
-  appUrl.username = 'wagate_app';
-  appUrl.password = 'an app password';
-  await migrate({ ownerUrl: own.url, appUrl: appUrl.href });
-  database = await Database.open({ url: appUrl.href });
+  own = await migratedDatabase();
+  database = await Database.open({ url: own.appUrl });
   tenantId = newId('tnt');
   await database.workerSql((query) =>
     query(`INSERT INTO tenants (id, name) VALUES ($1, 'Pacing')`, [tenantId]),

@@ -35,7 +35,8 @@ interface Waiting {
 export abstract class QueueSignal {
   /** True when this process dispatches by itself, so that nobody else needs to be told at once. */
   abstract readonly isLocal: boolean;
-  abstract wake(sessionId: string): void;
+  /** @param chats those of the new messages */
+  abstract wake(sessionId: string, chats: readonly string[]): void;
 }
 
 /**
@@ -170,7 +171,13 @@ export class AcceptQueue implements BeforeApplicationShutdown {
   }
 
   private wake(batch: Waiting[]): void {
-    for (const sessionId of new Set(batch.map(({ draft }) => draft.sessionId))) this.signal.wake(sessionId);
+    const chats = new Map<string, Set<string>>();
+    for (const { draft } of batch) {
+      const known = chats.get(draft.sessionId);
+      if (known) known.add(draft.chatId);
+      else chats.set(draft.sessionId, new Set([draft.chatId]));
+    }
+    for (const [sessionId, ids] of chats) this.signal.wake(sessionId, [...ids]);
   }
 }
 

@@ -61,8 +61,8 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
     this.schedulePoll(0);
   }
 
-  override wake(sessionId: string): void {
-    this.laneOf(sessionId)?.wake();
+  override wake(sessionId: string, chats?: readonly string[]): void {
+    this.laneOf(sessionId)?.wake(chats && { chats });
   }
 
   /** Lets the sends under way end; what they leave open at the deadline is looked up by whoever lives. */

@@ -15,3 +15,10 @@ export interface LaneParts {
   write: (result: AttemptResult) => Promise<void>;
   claimFailed: (error: unknown) => void;
 }
+
+/** What a lane is told when there may be something to send. */
+export interface Wake {
+  reconnected?: boolean;
+  isNews?: boolean;
+  chats?: readonly string[];
+}

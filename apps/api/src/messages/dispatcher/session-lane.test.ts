@@ -142,7 +142,7 @@ describe('a lane', () => {
               chatId: String(chat),
               state: 'queued',
             });
-            lane.wake();
+            lane.wake({ chats: [String(chat)] });
             if (i % 7 === 0) await turn();
           }
           while (queue.messages.some(({ state }) => state === 'queued' || state === 'sending')) {
@@ -207,6 +207,44 @@ describe('a lane', () => {
     await lane.stop();
     const burst = queue.handed.slice(1);
     expect(burst).toEqual([...burst].sort());
+  });
+
+  it('looks through the queue no more for what comes for a chat that has enough', async () => {
+    const inChat = (i: number): Queued => ({ id: `0-${String(i)}`, chatId: '0', state: 'queued' });
+    const messages = [0, 1, 2].map(inChat);
+    const queue = new Queue(messages, () => ({ outcome: HANDED, slowness: 0 }));
+    const parts = queue.parts();
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let claims = 0;
+    const lane = new SessionLane({
+      ...parts,
+      claim: (full) => {
+        claims += 1;
+        return parts.claim(full);
+      },
+      send: async (message) => {
+        await opened;
+        return parts.send(message);
+      },
+    });
+    lane.wake();
+    while (messages[2]?.state !== 'sending') await turn();
+    // One more look may be had, which passes over the chat.
+    lane.wake();
+    await turns(200);
+    const before = claims;
+    // Longer than the pause after a look that passed over a chat.
+    for (const untilMs = performance.now() + 150; performance.now() < untilMs; await turn()) {
+      if (messages.length < 50) messages.push(inChat(messages.length));
+      lane.wake({ chats: ['0'] });
+    }
+    expect(claims).toBe(before);
+    open();
+    // Nobody wakes it again.
+    while (messages.some(({ state }) => state !== 'done')) await turn();
+    await lane.stop();
+    expect(queue.handed).toHaveLength(50);
   });
 
   it.each(['locked', 'busy'] as const)('rests between claims that are answered "%s"', async (state) => {

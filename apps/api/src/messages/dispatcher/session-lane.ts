@@ -3,7 +3,7 @@ import { CLAIM_SIZE, type Claim } from './claim-repository.js';
 import { attemptKey } from './attempt-repository.js';
 import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
 import { LaneChats } from './lane-chats.js';
-import type { LaneParts } from './lane-parts.js';
+import type { LaneParts, Wake } from './lane-parts.js';
 import { LaneTimer } from './lane-timer.js';
 
 /** Sends of one session under way at a time, each in another chat. */
@@ -90,11 +90,12 @@ export class SessionLane {
 
   /**
    * There may be something to send. `reconnected`: the reason for a pause may be gone. `isNews` false: nothing told of
-   * it, so a lane that waits for its moment goes on waiting.
+   * it, so a lane that waits for its moment goes on waiting. `chats`: of these; one that has enough asks by itself.
    */
-  wake({ reconnected = false, isNews = true } = {}): void {
+  wake({ reconnected = false, isNews = true, chats }: Wake = {}): void {
     if (this.stopped || (this.timer.isSet && !isNews)) return;
     if (reconnected) this.pausedUntilMs = 0;
+    if (chats?.every((chat) => this.passedOver.has(chat) && this.chats.isFull(chat))) return;
     this.mayHaveMore = true;
     this.step();
   }

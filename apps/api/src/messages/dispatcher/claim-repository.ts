@@ -128,14 +128,18 @@ export class ClaimRepository {
     });
   }
 
-  /** Connected sessions of any tenant with something due. */
+  /**
+   * Connected sessions of any tenant with something due. One look per session, in the order of the queue: as a semi-join
+   * it could be planned to read whole queues, and the plan is kept while they grow.
+   */
   async listDueSessions(): Promise<string[]> {
     const rows = await this.database.workerSql((query) =>
       query<{ id: string }>({
         name: 'sessions_due',
         text: `SELECT s.id FROM sessions s WHERE s.state = 'connected' AND s.desired = 'running'
-            AND s.paused_at IS NULL AND EXISTS (
-            SELECT FROM messages m WHERE m.session_id = s.id AND m.status = 'queued' AND m.due_at <= now())`,
+            AND s.paused_at IS NULL AND (SELECT m.id FROM messages m
+              WHERE m.session_id = s.id AND m.status = 'queued' AND m.due_at <= now()
+              ORDER BY m.priority DESC, m.id LIMIT 1) IS NOT NULL`,
       }),
     );
     return rows.map((row) => row.id);

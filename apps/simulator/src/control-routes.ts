@@ -70,6 +70,22 @@ export const ROUTES: Route[] = [
     const { subject, members } = parse(schemas.groupBody, body);
     return created(network.addGroup(subject, members));
   }),
+  route('POST', '/groups/:/changes', ({ params, body }, { network }) => {
+    const { by, members, ...order } = parse(schemas.groupChangeBody, body);
+    const record = network.groupChanges.apply(
+      params[0] ?? '',
+      defined({
+        ...order,
+        by: parsePhone(by, 'by'),
+        members: members.map((phone) => parsePhone(phone, 'members')),
+      }),
+    );
+    return created({ id: record.message.id });
+  }),
+  route('POST', '/calls', ({ body }, { network }) => {
+    const { from, ...call } = parse(schemas.callBody, body);
+    return created(network.ring(defined({ ...call, from: parsePhone(from, 'from') })));
+  }),
   route('POST', '/scan', ({ body }, { network }) => {
     const { qr, phone } = parse(schemas.scanBody, body);
     return created(network.scan(qr, phone));
@@ -142,6 +158,13 @@ export const ROUTES: Route[] = [
     const by = network.accounts.get(parsePhone(from, 'from'), 'from');
     const { message } = network.messages.get(params[0] ?? '');
     network.conversation.react(keyOf(message), by.phone, emoji);
+    return ok({ id: message.id });
+  }),
+  route('POST', '/messages/:/vote', ({ params, body }, { network }) => {
+    const { from, choices } = parse(schemas.voteBody, body);
+    const by = network.accounts.get(parsePhone(from, 'from'), 'from');
+    const { message } = network.messages.get(params[0] ?? '');
+    network.conversation.vote(keyOf(message), by.phone, choices);
     return ok({ id: message.id });
   }),
   route('GET', '/sent', ({ query }, { network }) =>

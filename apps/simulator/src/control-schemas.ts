@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GROUP_CHANGES } from './network/group-changes.js';
 import { PERSONAS } from './network/records.js';
 import { FAULT_KINDS } from './wire.js';
 
@@ -19,13 +20,27 @@ export const groupBody = z.strictObject({
   members: z.array(phone).min(1).max(1024),
 });
 
+export const groupChangeBody = z.strictObject({
+  change: z.enum(GROUP_CHANGES),
+  by: phone,
+  members: z.array(phone).max(1024).default([]),
+  value: z.string().min(1).max(2_048).optional(),
+});
+
+export const callBody = z.strictObject({
+  from: phone,
+  to: z.string().min(1).max(64),
+  isVideo: z.boolean().default(false),
+  id: id.optional(),
+});
+
 export const scanBody = z.strictObject({ qr: z.string().min(1).max(2_000), phone });
 export const pairBody = z.strictObject({ code: z.string().min(1).max(20), phone });
 
 export const messageBody = z.strictObject({
   from: phone,
   to: z.string().min(1).max(64),
-  type: z.enum(['text', 'image', 'video', 'audio', 'voice', 'document']),
+  type: z.enum(['text', 'image', 'video', 'audio', 'voice', 'document', 'poll']),
   body: z.string().max(65_536).optional(),
   media: z
     .strictObject({
@@ -34,6 +49,7 @@ export const messageBody = z.strictObject({
       filename: z.string().min(1).max(255).optional(),
     })
     .optional(),
+  choices: z.array(z.string().min(1).max(100)).min(2).max(12).optional(),
   quotedId: id.optional(),
   id: id.optional(),
   address: z.enum(['lid', 'phone']).optional(),
@@ -48,6 +64,7 @@ export const forgetBody = z.strictObject({
   keep: z.int().min(0).max(100_000),
 });
 export const reactBody = z.strictObject({ from: phone, emoji: z.string().max(16) });
+export const voteBody = z.strictObject({ from: phone, choices: z.array(z.string().max(100)).max(12) });
 export const emptyBody = z.strictObject({});
 export const dropBody = z.strictObject({ forMs: z.int().min(0).max(3_600_000).default(0) });
 

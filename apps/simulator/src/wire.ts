@@ -78,9 +78,22 @@ export type WireItem =
   | { kind: 'revoke'; key: WireKey; by: WirePerson; timestamp: number }
   /** `timestamp` in ms since 1970. */
   | { kind: 'reaction'; key: WireKey; id: string; by: WirePerson; emoji: string; timestamp: number }
+  /** `choices` are the places of what was chosen; `timestamp` in ms since 1970. */
+  | { kind: 'vote'; key: WireKey; id: string; by: WirePerson; choices: number[]; timestamp: number }
   /** What is known of somebody changed: their number is shown now, or no longer. */
   | { kind: 'person'; person: WirePerson }
   | { kind: 'group'; group: WireGroup };
+
+/** A call that rings. Told to the pages that are there at that moment, and to no other. */
+export interface WireCall {
+  id: string;
+  from: WirePerson;
+  /** Of a call of a group. */
+  group?: WireGroup;
+  isVideo: boolean;
+  /** Seconds since 1970. */
+  startedAt: number;
+}
 
 export interface QueuedItem {
   seq: number;
@@ -175,6 +188,7 @@ export type NetworkFrame =
       handed: string[];
     }
   | { t: 'items'; items: QueuedItem[] }
+  | { t: 'call'; call: WireCall }
   | { t: 'offlineEnd' }
   | { t: 'revoked' }
   | { t: 'reload' }

@@ -165,6 +165,54 @@ const quarantine = z.object({
 });
 
 /**
+ * Somebody calls. Told while it rings, and several times: the first of a `callId` counts. What rang while the page was
+ * away is not told.
+ */
+const call = z.object({
+  kind: z.literal('call'),
+  callId: z.string().min(1).max(128),
+  /** The caller's chat, or the group's. */
+  chat: waChatSchema,
+  /** Null: a call of a group, and WhatsApp does not say who began it. */
+  from: waPersonSchema.nullable(),
+  isVideo: z.boolean(),
+  at: z.iso.datetime(),
+});
+
+/**
+ * A mark in a group's chat that says what changed. Comes again after restarts and sweeps; the first of a chat,
+ * `waMessageId` and `change` counts.
+ */
+const groupChange = z.object({
+  kind: z.literal('group.change'),
+  waMessageId: z.string(),
+  chat: waChatSchema,
+  /** WhatsApp's own name of it: `add`, `remove`, `leave`, `promote`, `subject`, … */
+  change: z.string().min(1).max(64),
+  /** Who did it; null when WhatsApp does not say. */
+  by: waPersonSchema.nullable(),
+  /** Whom it concerns; those who joined or left. */
+  people: z.array(waPersonSchema).max(1_100),
+  /** The new subject, description or setting; null for what has none. */
+  value: z.string().max(65_536).nullable(),
+  at: z.iso.datetime(),
+});
+
+/**
+ * What a person chose in a poll, all of it: it replaces what they chose before. Per poll and voter (under either form of
+ * their id; all `fromMe` are one) the latest `at` stands; the same or an earlier one changes nothing.
+ */
+const pollVote = z.object({
+  kind: z.literal('poll.vote'),
+  target: waTargetSchema,
+  voter: waPersonSchema,
+  fromMe: z.boolean(),
+  /** Empty: the vote was taken back. Null: the page does not have the poll, so it cannot name the choices. */
+  choices: z.array(z.string()).max(100).nullable(),
+  at: z.iso.datetime(),
+});
+
+/**
  * The page shows a new QR code. Without the code, which is a secret: whoever is to see it asks for it with
  * `session.qr`. One that expires no later than another that was told is no news.
  */
@@ -199,6 +247,9 @@ export const nodeFactSchema = z.discriminatedUnion('kind', [
   messageEdit,
   messageRevoke,
   messageReactions,
+  call,
+  groupChange,
+  pollVote,
   gap,
   identities,
   quarantine,

@@ -89,6 +89,14 @@ export function withCanonicalIds(facts: readonly NodeFact[], known: KnownIdentit
       }
       case 'gap':
         return { ...fact, chat: chat(fact.chat) };
+      case 'call':
+        return { ...fact, chat: chat(fact.chat), from: fact.from && person(fact.from) };
+      case 'group.change':
+        return { ...fact, by: fact.by && person(fact.by), people: fact.people.map(person) };
+      case 'poll.vote': {
+        const target = { ...fact.target, chat: chat(fact.target.chat) };
+        return { ...fact, target, voter: person(fact.voter) };
+      }
       case 'chats':
         return { ...fact, chats: fact.chats.map(chat) };
       case 'contacts':
@@ -115,6 +123,12 @@ function namedIn(fact: NodeFact): Someone[] {
       return [...chat(fact.target.chat), ...fact.reactions.map(({ sender }) => sender)];
     case 'gap':
       return chat(fact.chat);
+    case 'call':
+      return [...chat(fact.chat), ...(fact.from ? [fact.from] : [])];
+    case 'group.change':
+      return [...fact.people, ...(fact.by ? [fact.by] : [])];
+    case 'poll.vote':
+      return [...chat(fact.target.chat), fact.voter];
     case 'chats':
       return fact.chats.flatMap(chat);
     case 'contacts':

@@ -38,8 +38,10 @@ import { ContentChanges } from './recorder/content-changes.js';
 import { ContentRepository } from './recorder/content-repository.js';
 import { EarlyChanges } from './recorder/early-changes.js';
 import { MessageRecorder } from './recorder/message-recorder.js';
+import { Notices } from './recorder/notices.js';
 import { Reactions } from './recorder/reactions.js';
 import { RecordedMessages } from './recorder/recorded-messages.js';
+import { ToldFactPurge } from './recorder/told-fact-purge.js';
 import { MessageSearch } from './search/message-search.js';
 import { SearchIndex } from './search/search-index.js';
 import { SearchIndexRepository } from './search/search-index-repository.js';
@@ -69,8 +71,10 @@ const RECORD = [
   ContentRepository,
   EarlyChanges,
   MessageRecorder,
+  Notices,
   Reactions,
   RecordedMessages,
+  ToldFactPurge,
 ];
 const SEARCH = [MessageSearch, SearchIndex, SearchIndexRepository];
 

@@ -29,6 +29,9 @@ const ORDER: readonly FactKind[] = [
   'message.revoke',
   'message.reactions',
   'message.ack',
+  'call',
+  'group.change',
+  'poll.vote',
 ];
 
 interface Registered {

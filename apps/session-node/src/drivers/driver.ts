@@ -60,8 +60,16 @@ export interface DriverListener {
 /** What became of a message after it was written. */
 export type ChangeFact = Extract<NodeFact, { kind: 'message.edit' | 'message.revoke' | 'message.reactions' }>;
 
-/** What the inbox yields: a message as it stands in the page, or something about one. */
-export type InboxFact = Extract<NodeFact, { kind: 'message.upsert' | 'message.ack' }> | ChangeFact;
+/** What is told in passing: a call, a change of a group, a vote. */
+export type NoticeFact = Extract<NodeFact, { kind: 'call' | 'group.change' | 'poll.vote' }>;
+
+/** What the inbox yields: a message as it stands in the page, something about one, or a notice. */
+export type InboxFact =
+  Extract<NodeFact, { kind: 'message.upsert' | 'message.ack' }> | ChangeFact | NoticeFact;
+
+export function isNotice(fact: NodeFact): fact is NoticeFact {
+  return fact.kind === 'call' || fact.kind === 'group.change' || fact.kind === 'poll.vote';
+}
 
 /** An event that makes no fact: kept aside, never dropped. */
 export interface Unreported {

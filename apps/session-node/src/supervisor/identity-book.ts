@@ -51,5 +51,11 @@ export function peopleOf(fact: InboxFact): Known[] {
       return [fact.target.chat, ...(fact.by ? [fact.by] : [])];
     case 'message.reactions':
       return [fact.target.chat, ...fact.reactions.map(({ sender }) => sender)];
+    case 'call':
+      return [fact.chat, ...(fact.from ? [fact.from] : [])];
+    case 'group.change':
+      return [...fact.people, ...(fact.by ? [fact.by] : [])];
+    case 'poll.vote':
+      return [fact.target.chat, fact.voter];
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { WaMessage } from '#contracts';
-import type { InboxFact } from '../drivers/driver.js';
+import { isNotice, type InboxFact } from '../drivers/driver.js';
 import { readJsonFile, writeFileAtomically } from './files.js';
 
 const cursorSchema = z.object({
@@ -127,7 +127,7 @@ export class InboxCursor {
 
   /** This fact did not get through. */
   hold(fact: InboxFact): void {
-    if (fact.kind === 'message.ack') return;
+    if (fact.kind === 'message.ack' || isNotice(fact)) return;
     if (fact.kind !== 'message.upsert') this.areChangesHeld = true;
     else this.holdChat(fact.message.chat.id, secondsOf(fact.message.timestamp));
   }

@@ -1,6 +1,6 @@
 import type { NodeFact, SessionAddress } from '#contracts';
 import type { Logger } from 'pino';
-import type { Driver, InboxFact, Unreported } from '../drivers/driver.js';
+import { isNotice, type Driver, type InboxFact, type Unreported } from '../drivers/driver.js';
 import { InboxCursor } from './inbox-cursor.js';
 import { InboxPump } from './inbox-pump.js';
 import type { Quarantine, QuarantineReason } from './quarantine.js';
@@ -180,5 +180,5 @@ export class InboxLink {
 }
 
 function isInboxFact(fact: NodeFact): fact is InboxFact {
-  return fact.kind.startsWith('message.');
+  return fact.kind.startsWith('message.') || isNotice(fact);
 }

@@ -1,4 +1,4 @@
-import type { ChangeFact, InboxFact } from '../drivers/driver.js';
+import { isNotice, type ChangeFact, type InboxFact, type NoticeFact } from '../drivers/driver.js';
 
 /** Several times what a page signals between two sweeps. */
 const REMEMBERED_MAX = 20_000;
@@ -18,6 +18,7 @@ export class ReportedFacts {
     const fresh = new Set<string>();
     return facts.filter((fact) => {
       if (fact.kind === 'message.ack') return this.isHigherAck(fact);
+      if (isNotice(fact)) return this.isNewNotice(fact);
       if (fact.kind !== 'message.upsert') return this.isNewChange(fact) || fresh.has(fact.target.waKey);
       const { waKey } = fact.message;
       const isKnown = this.typeOf(waKey) !== '';
@@ -71,6 +72,14 @@ export class ReportedFacts {
     return true;
   }
 
+  private isNewNotice(fact: NoticeFact): boolean {
+    const [key = ''] = keysOf(fact);
+    const form = fact.kind === 'poll.vote' ? fact.at : 'told';
+    if (this.forms.get(key) === form) return false;
+    this.remember(key, form);
+    return true;
+  }
+
   private remember(key: string, form: string): void {
     this.forms.delete(key);
     this.forms.set(key, form);
@@ -96,6 +105,12 @@ function keysOf(fact: InboxFact): string[] {
       if (fact.wholeAt !== null) return [wholeKey(fact)];
       return fact.reactions.map(({ sender, fromMe }) => `reaction ${waKey} ${fromMe ? 'me' : sender.id}`);
     }
+    case 'call':
+      return [`call ${fact.callId}`];
+    case 'group.change':
+      return [`group ${fact.chat.id} ${fact.waMessageId} ${fact.change}`];
+    case 'poll.vote':
+      return [`vote ${fact.target.waKey} ${fact.fromMe ? 'me' : fact.voter.id}`];
   }
 }
 

@@ -73,9 +73,14 @@ export class Accounts {
       admins: [owner],
       createdAt: Math.floor(Date.now() / 1000),
     };
+    this.putGroup(group);
+    return group;
+  }
+
+  /** Takes over a group as it is now. */
+  putGroup(group: Group): void {
     this.restoreGroup(group);
     this.record({ k: 'group', v: group });
-    return group;
   }
 
   restoreGroup(group: Group): void {

@@ -6,6 +6,7 @@ import type { MediaBlobs } from './media-blobs.js';
 import { type Messages, newMessageId } from './messages.js';
 import { actionOf, type PersonaReply } from './personas.js';
 import { type PhoneMessage, WIRE_TYPES, typedReply } from './phone-message.js';
+import { placesIn, pollExtra } from './polls.js';
 import { type MessageRecord, Refusal } from './records.js';
 
 /** What people do with messages: send, receive, read, edit, delete, react; and what personas answer. */
@@ -42,6 +43,7 @@ export class Conversation {
         : { media: stored.media, ...(input.body === undefined ? {} : { caption: input.body }) }),
       ...(quoted === undefined ? {} : { quoted }),
       ...(input.address === undefined ? {} : { address: input.address }),
+      ...(input.choices === undefined ? {} : { extra: pollExtra(input.body ?? '', input.choices) }),
       ...(input.decryptedAfterMs === undefined ? {} : { decryptedAfterMs: input.decryptedAfterMs }),
     };
     const record = this.messages.add(message, 'phone', stored?.sha256);
@@ -129,6 +131,14 @@ export class Conversation {
     });
   }
 
+  /** Somebody chooses in a poll; it replaces what they chose before. */
+  vote(key: WireKey, by: string, choices: string[]): void {
+    const { message } = this.getByKey(key);
+    const places = placesIn(message, choices);
+    const item = { kind: 'vote' as const, key, id: newMessageId(), by: this.accounts.person(by) };
+    this.messages.toParties(message, { ...item, choices: places, timestamp: Date.now() });
+  }
+
   acknowledge(record: MessageRecord, ack: number, code?: number): void {
     if (this.unacknowledged.has(record)) return;
     const delay = this.faults.for(record.message.from).find((fault) => fault.kind === 'ackDelayMs');
@@ -203,9 +213,12 @@ export class Conversation {
   }
 
   private storeMedia(input: PhoneMessage): { media: WireMedia; sha256: string } | undefined {
-    if (input.type === 'text') {
-      if (input.media !== undefined) throw new Refusal(422, 'a text has no media', 'media');
-      if (!input.body) throw new Refusal(422, 'a text needs a body', 'body');
+    const isPoll = input.type === 'poll';
+    if (isPoll !== (input.choices !== undefined))
+      throw new Refusal(422, 'a poll, and nothing else, has choices', 'choices');
+    if (isPoll || input.type === 'text') {
+      if (input.media !== undefined) throw new Refusal(422, `a ${input.type} has no media`, 'media');
+      if (!input.body) throw new Refusal(422, `a ${input.type} needs a body`, 'body');
       return undefined;
     }
     if (input.media === undefined)

@@ -2,11 +2,12 @@ import { Accounts } from './accounts.js';
 import { ChatStates } from './chat-states.js';
 import { Conversation } from './conversation.js';
 import { Faults } from './faults.js';
+import { GroupChanges } from './group-changes.js';
 import { Journal } from './journal.js';
 import type { LinkedLogin, PageConnection } from './linked-login.js';
 import { Logins } from './logins.js';
 import { MediaBlobs } from './media-blobs.js';
-import { Messages } from './messages.js';
+import { Messages, newMessageId } from './messages.js';
 import { PageSession } from './page-session.js';
 import { type Account, type JournalEntry, type Persona, Refusal, parsePhone } from './records.js';
 import type { WaitingLogin } from './waiting-login.js';
@@ -23,6 +24,7 @@ export class Network {
   readonly logins: Logins;
   readonly messages: Messages;
   readonly conversation: Conversation;
+  readonly groupChanges: GroupChanges;
   readonly media: MediaBlobs;
   readonly faults: Faults;
   readonly chatStates = new ChatStates();
@@ -42,6 +44,7 @@ export class Network {
     this.media = new MediaBlobs(options.stateFile === undefined ? undefined : `${options.stateFile}.media`);
     this.faults = new Faults(() => this.publishFaults());
     this.conversation = new Conversation(this.accounts, this.messages, this.media, this.faults);
+    this.groupChanges = new GroupChanges(this.accounts, this.messages, this.logins);
     this.restore();
   }
 
@@ -74,6 +77,34 @@ export class Network {
     const item = { kind: 'group' as const, group: this.accounts.wireGroup(group) };
     for (const login of group.members.flatMap((phone) => this.logins.of(phone))) login.push(item);
     return group;
+  }
+
+  /** Somebody calls a phone, or a group. Rings in the logins that are there. @throws Refusal for who is not there */
+  ring({
+    from,
+    to,
+    isVideo,
+    id = newMessageId(),
+  }: {
+    from: string;
+    to: string;
+    isVideo: boolean;
+    id?: string;
+  }) {
+    this.accounts.get(from, 'from');
+    const group = this.accounts.findGroup(to);
+    const called = group?.members ?? [this.accounts.get(parsePhone(to, 'to'), 'to').phone];
+    const call = {
+      id,
+      from: this.accounts.person(from),
+      isVideo,
+      startedAt: Math.floor(Date.now() / 1000),
+      ...(group === undefined ? {} : { group: this.accounts.wireGroup(group) }),
+    };
+    const logins = called.flatMap((phone) => (phone === from ? [] : this.logins.of(phone)));
+    const ringing = logins.filter(({ connected }) => connected);
+    for (const login of ringing) login.send({ t: 'call', call });
+    return { id, logins: ringing.length };
   }
 
   /** A phone scans a page's QR. A valid phone without an account gets one. */

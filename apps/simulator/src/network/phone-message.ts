@@ -1,14 +1,16 @@
 import type { PersonaReply } from './personas.js';
 
-export type PhoneMessageType = 'text' | 'image' | 'video' | 'audio' | 'voice' | 'document';
+export type PhoneMessageType = 'text' | 'image' | 'video' | 'audio' | 'voice' | 'document' | 'poll';
 
 /** A message as a phone sends it. */
 export interface PhoneMessage {
   from: string;
   to: string;
   type: PhoneMessageType;
-  /** Text, or the caption of media. */
+  /** Text, the caption of media, or the question of a poll. */
   body?: string;
+  /** Of a poll. */
+  choices?: string[];
   media?: { bytes: Buffer; mimetype: string; filename?: string };
   quotedId?: string;
   id?: string;
@@ -26,6 +28,7 @@ export const WIRE_TYPES: Record<PhoneMessageType, string> = {
   audio: 'audio',
   voice: 'ptt',
   document: 'document',
+  poll: 'poll_creation',
 };
 
 /** A persona's answer as a message of its phone, without from and to. */

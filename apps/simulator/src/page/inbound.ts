@@ -5,8 +5,9 @@ import { hasReaction, keyFor, revokedContent } from './msg.js';
 import type { Batch, StoredMessage } from './page-db.js';
 import { type PageStore, storedKey } from './page-store.js';
 import { reactionRow, reactionTableMode } from './reactions.js';
+import { pollVoteTableMode, voteRow } from './votes.js';
 
-type Change = Extract<WireItem, { kind: 'ack' | 'edit' | 'revoke' | 'reaction' }>;
+type Change = Extract<WireItem, { kind: 'ack' | 'edit' | 'revoke' | 'reaction' | 'vote' }>;
 
 /**
  * What the network delivers: first into the database, then into the collections, then confirmed. Frames that
@@ -65,7 +66,7 @@ export class Inbound {
           show.push(() => this.store.showPeople([item.person]));
           break;
         default:
-          if (item.kind === 'revoke' || item.kind === 'reaction') batch.people?.push(item.by);
+          if ('by' in item) batch.people?.push(item.by);
           this.prepareChange(item, changed, show);
       }
     }
@@ -107,7 +108,7 @@ export class Inbound {
     const next = changeOf(known, item);
     changed.set(key, next);
     show.push(() => {
-      if (item.kind === 'revoke' || item.kind === 'reaction') this.store.showPeople([item.by]);
+      if ('by' in item) this.store.showPeople([item.by]);
       this.store.remember(next);
       this.showChange(next, item);
     });
@@ -132,6 +133,9 @@ export class Inbound {
       case 'reaction':
         msg.set({ hasReaction: hasReaction(stored) });
         void reactionTableMode.bulkUpsert([reactionRow(this.store, stored, item.by.phone)]);
+        break;
+      case 'vote':
+        void pollVoteTableMode.bulkUpsert([voteRow(this.store, stored, item.by.phone)]);
     }
   }
 
@@ -150,6 +154,10 @@ function changeOf(stored: StoredMessage, item: Change): StoredMessage {
     case 'reaction': {
       const { id, emoji, timestamp, by } = item;
       return { ...stored, reactions: { ...stored.reactions, [by.phone]: { id, emoji, timestamp } } };
+    }
+    case 'vote': {
+      const { id, choices, timestamp, by } = item;
+      return { ...stored, votes: { ...stored.votes, [by.phone]: { id, choices, timestamp } } };
     }
     case 'edit': {
       const text = message.media === undefined ? { body: item.body } : { caption: item.body };

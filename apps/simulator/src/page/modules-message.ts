@@ -1,4 +1,5 @@
 import type { WireKey } from '../wire.js';
+import { calls } from './calls.js';
 import type { Chat } from './chat.js';
 import { findLinks } from './links.js';
 import type { Attributes } from './model.js';
@@ -7,6 +8,7 @@ import { MsgKey } from './msg-key.js';
 import { reactionTableMode } from './reactions.js';
 import type { PageSession } from './session.js';
 import { cmd } from './socket.js';
+import { pollVoteTableMode, votesTable } from './votes.js';
 
 const EDIT_LIMIT_S = 15 * 60;
 
@@ -49,12 +51,13 @@ export function messageModules(page: PageSession): Record<string, object> {
       queryMsgInfo: () => Promise.resolve({ delivery: [], read: [], played: [], deliveryRemaining: 0 }),
     },
     WAWebAddonReactionTableMode: { reactionTableMode },
-    WAWebAddonPollVoteTableMode: { pollVoteTableMode: { bulkUpsert: () => Promise.resolve() } },
+    WAWebAddonPollVoteTableMode: { pollVoteTableMode },
+    WAWebPollsVotesSchema: { getTable: () => votesTable(store) },
     WAWebBackendJobsCommon: { mediaTypeFromProtobuf: () => null },
     WAWebE2EProtoUtils: { typeAttributeFromProtobuf: () => 'text' },
     WAWebSyncGatingUtils: { isPlaceholderMessageResendEnabled: () => false },
     WAWebNonMessageDataRequestPlaceholderMessageResendUtils: { handlePlaceholderMsgsSeen: () => undefined },
-    WAWebCallCollection: { calls: new Map(), on: () => undefined, off: () => undefined },
+    WAWebCallCollection: { calls, on: () => undefined, off: () => undefined },
   };
 }
 

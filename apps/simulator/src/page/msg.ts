@@ -171,7 +171,21 @@ export function hasReaction({ reactions = {} }: StoredMessage): boolean {
 
 /** What the sender wrote, as attributes. */
 export function contentOf(message: WireMessage, people: People): Attributes {
-  return { type: message.type, ...message.extra, ...bodyOf(message), ...quotedOf(message, people) };
+  const { type, extra } = message;
+  return {
+    type,
+    ...extra,
+    ...recipientsOf(message, people),
+    ...bodyOf(message),
+    ...quotedOf(message, people),
+  };
+}
+
+/** Whom a mark in a group's chat concerns. */
+function recipientsOf({ type, extra }: WireMessage, people: People): Attributes {
+  if (type !== 'gp2') return {};
+  const phones = (extra?.recipients ?? []) as string[];
+  return { recipients: phones.map((phone) => people.addressOfChat(phone)) };
 }
 
 function bodyOf(message: WireMessage): Attributes {

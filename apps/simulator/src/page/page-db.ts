@@ -15,6 +15,8 @@ export interface StoredMessage {
   editedAt?: number;
   /** By phone of who reacted; an empty emoji took it back. */
   reactions?: Record<string, { id: string; emoji: string; timestamp: number }>;
+  /** Of a poll: by phone of who voted. */
+  votes?: Record<string, { id: string; choices: number[]; timestamp: number }>;
   /** Could not be decrypted (yet). */
   ciphertext?: boolean;
 }

@@ -1,6 +1,7 @@
 import type { NetworkFrame, PageFrame } from '../wire.js';
 import type { Chat } from './chat.js';
 import { boot, is2026 } from './boot.js';
+import { ring } from './calls.js';
 import { Connection } from './connection.js';
 import { Inbound } from './inbound.js';
 import { InboundFaults } from './inbound-faults.js';
@@ -122,6 +123,11 @@ export class PageSession {
       case 'state':
         if (CLOSED_STATES.includes(frame.state)) this.connection.stop();
         socket.state = frame.state;
+        break;
+      case 'call':
+        this.store.showPeople([frame.call.from]);
+        if (frame.call.group !== undefined) this.store.showGroup(frame.call.group);
+        ring(frame.call, this.store.people);
         break;
       case 'items':
         this.inbound.push(frame.items);

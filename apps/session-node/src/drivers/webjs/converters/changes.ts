@@ -1,7 +1,7 @@
-import { waKey, type WaTarget } from '#contracts';
 import type { ChangeFact, InboxFact } from '../../driver.js';
-import type { RawItem, RawReaction, RawTarget } from '../page/agent-api.js';
-import { ackFact, chatKindOf, contentOf, isoOf, messageFact, personOf } from './messages.js';
+import type { RawItem, RawReaction } from '../page/agent-api.js';
+import { ackFact, contentOf, isoOf, messageFact, personOf } from './messages.js';
+import { callFact, groupFact, targetOf, voteFact } from './notices.js';
 
 type Raw<K extends RawItem['kind']> = Extract<RawItem, { kind: K }>;
 
@@ -21,6 +21,12 @@ export function factOf(item: RawItem, origin: 'live' | 'sweep', now: Date): Inbo
       return revokeFact(item, now);
     case 'reactions':
       return reactionsFact(item, now);
+    case 'call':
+      return callFact(item.call, now);
+    case 'group':
+      return groupFact(item.change);
+    case 'vote':
+      return voteFact(item.vote);
   }
 }
 
@@ -57,15 +63,5 @@ function reactionOf({ sender, fromMe, emoji, atMs }: RawReaction) {
     fromMe,
     emoji: emoji === '' ? null : emoji.slice(0, EMOJI_MAX),
     at: new Date(atMs).toISOString(),
-  };
-}
-
-function targetOf(raw: RawTarget): WaTarget {
-  const { id, fromMe, chat, remote } = raw;
-  return {
-    waKey: waKey(raw),
-    waMessageId: id,
-    fromMe,
-    chat: { ...personOf(chat), kind: chatKindOf(remote) },
   };
 }

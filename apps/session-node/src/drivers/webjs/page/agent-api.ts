@@ -66,6 +66,38 @@ export interface RawReaction {
   atMs: number;
 }
 
+export interface RawCall {
+  id: string;
+  /** The caller's chat, or the group's. */
+  chat: RawPerson;
+  from: RawPerson | null;
+  isVideo: boolean;
+  /** Unix seconds; null when the page does not tell. */
+  t: number | null;
+}
+
+export interface RawGroupChange {
+  id: string;
+  chat: RawPerson;
+  /** WhatsApp Web's name of the change. */
+  change: string;
+  by: RawPerson | null;
+  people: RawPerson[];
+  value: string | null;
+  /** Unix seconds. */
+  t: number;
+}
+
+export interface RawVote {
+  target: RawTarget;
+  voter: RawPerson;
+  fromMe: boolean;
+  /** Null when the page does not have the poll. */
+  choices: string[] | null;
+  /** Milliseconds since 1970. */
+  atMs: number;
+}
+
 export type RawItem =
   | { kind: 'message'; message: RawMessage }
   | { kind: 'ack'; ack: RawAck }
@@ -74,7 +106,10 @@ export type RawItem =
   /** `t` in unix seconds; null when the page does not tell. */
   | { kind: 'revoke'; target: RawTarget; by: RawPerson | null; t: number | null }
   /** `whole`: these are all that stand on the message. */
-  | { kind: 'reactions'; target: RawTarget; reactions: RawReaction[]; whole: boolean };
+  | { kind: 'reactions'; target: RawTarget; reactions: RawReaction[]; whole: boolean }
+  | { kind: 'call'; call: RawCall }
+  | { kind: 'group'; change: RawGroupChange }
+  | { kind: 'vote'; vote: RawVote };
 
 export interface RawDrained {
   items: RawItem[];

@@ -4,6 +4,7 @@ import { findByWaKey } from './messages.js';
 import { isMessage, personOf, rawMessage } from './raw-message.js';
 import { reactionsOf, targetOf } from './reactions.js';
 import { widText } from './ids.js';
+import { votesOf } from './votes.js';
 import { wa, type WaMsg } from './wa.js';
 
 /** Models looked at, and found changed, in one piece. */
@@ -33,7 +34,7 @@ function revokeItem(msg: WaMsg): RawItem[] {
 export async function allChanges(msg: WaMsg): Promise<RawItem[]> {
   const changes = changeItems(msg);
   const reactions = msg.hasReaction === true ? await readableReactions(msg) : undefined;
-  return reactions ? [...changes, reactions] : changes;
+  return [...changes, ...(reactions ? [reactions] : []), ...(await readableVotes(msg))];
 }
 
 /**
@@ -76,6 +77,8 @@ async function addChanged(msg: WaMsg, sinceSeconds: number, items: RawItem[]): P
     const isNew =
       reactions?.kind === 'reactions' && reactions.reactions.some(({ atMs }) => atMs >= sinceSeconds * 1000);
     if (isNew) items.push(reactions);
+    const votes = await votesOf(msg);
+    items.push(...votes.filter((one) => one.kind === 'vote' && one.vote.atMs >= sinceSeconds * 1000));
     return true;
   } catch {
     return false;
@@ -88,6 +91,15 @@ async function readableReactions(msg: WaMsg): Promise<RawItem | undefined> {
   } catch {
     // They are read again with the next sweep.
     return undefined;
+  }
+}
+
+async function readableVotes(msg: WaMsg): Promise<RawItem[]> {
+  try {
+    return await votesOf(msg);
+  } catch {
+    // They are read again with the next look at all that changed.
+    return [];
   }
 }
 

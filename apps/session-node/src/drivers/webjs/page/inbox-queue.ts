@@ -2,6 +2,7 @@ import type { RawAck, RawDrained, RawItem } from './agent-api.js';
 import { ackNumber } from './ack-number.js';
 import { changeItems } from './changes.js';
 import { describeError } from './describe-error.js';
+import { groupItems, isGroupChange } from './group-changes.js';
 import { keyParts } from './ids.js';
 import { isMessage, rawMessage } from './raw-message.js';
 import { reactionItem } from './reactions.js';
@@ -22,6 +23,8 @@ type News = 'message' | 'change' | 'ack';
 /** Models that changed since the driver last asked; each once, turned into plain data only when drained. */
 const queue = new Map<WaMsg, Set<News>>();
 const reactions: WaReaction[] = [];
+/** Calls and votes. */
+const notices: RawItem[] = [];
 let signalled = false;
 let sets = 0;
 
@@ -35,7 +38,7 @@ export function attachInbox(): void {
   if (sets > 0) return;
   const { Msg } = wa('WAWebCollections');
   Msg.on('add', (msg) => {
-    if (msg.isNewMsg !== true || !isMessage(msg)) return;
+    if (msg.isNewMsg !== true || !(isMessage(msg) || isGroupChange(msg))) return;
     if (msg.type === 'ciphertext') awaitDecryption(msg);
     else enqueue(msg, 'message');
   });
@@ -58,6 +61,12 @@ export function tellReactions(rows: WaReaction[]): void {
   signal();
 }
 
+/** Keeps calls and votes until they are drained. */
+export function tellNotice(item: RawItem): void {
+  if (notices.length < MAX_QUEUED) notices.push(item);
+  signal();
+}
+
 /** Up to `limit` models' news; reactions come after the messages that they may be about. */
 export function drain(limit: number): RawDrained {
   const drained: RawDrained = { items: [], keyless: [], more: false };
@@ -70,8 +79,10 @@ export function drain(limit: number): RawDrained {
     if (items) drained.items.push(...items);
     else drained.keyless.push(keylessForm(msg));
   }
-  if (queue.size === 0) drained.items.push(...reactions.splice(0, limit).flatMap(readableReaction));
-  drained.more = queue.size > 0 || reactions.length > 0;
+  if (queue.size === 0) {
+    drained.items.push(...reactions.splice(0, limit).flatMap(readableReaction), ...notices.splice(0, limit));
+  }
+  drained.more = queue.size > 0 || reactions.length > 0 || notices.length > 0;
   signalled = false;
   return drained;
 }
@@ -108,6 +119,10 @@ function itemsOf(msg: WaMsg, news: ReadonlySet<News>): RawItem[] | undefined {
 
 /** A message and, right behind it, what became of it meanwhile. */
 function messageItems(msg: WaMsg): RawItem[] | undefined {
+  if (isGroupChange(msg)) {
+    markTold(msg);
+    return groupItems(msg);
+  }
   const message = rawMessage(msg);
   if (!message) return undefined;
   const items: RawItem[] = [{ kind: 'message', message }, ...changeItems(msg)];

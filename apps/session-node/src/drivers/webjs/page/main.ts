@@ -1,6 +1,7 @@
 import type { PageAgentApi } from './agent-api.js';
 import { download, mediaSize } from './downloads.js';
-import { attachInbox, drain, tellReactions } from './inbox-queue.js';
+import { attachCalls } from './calls.js';
+import { attachInbox, drain, tellNotice, tellReactions } from './inbox-queue.js';
 import { checkNumbers, logout, probe, refreshQr, requestPairingCode } from './login.js';
 import { lookup } from './lookup.js';
 import { attachSend, cancelSend, NOT_READY, OTHER_DOCUMENT, send } from './send.js';
@@ -11,6 +12,7 @@ import { directory } from './directory.js';
 import { attachReactions } from './reactions.js';
 import { acksOf, chatHeads, sweep } from './sweep.js';
 import { showTyping } from './typing.js';
+import { attachVotes } from './votes.js';
 import { addChunk, attachTransfers, dropTransfer, readChunk } from './transfers.js';
 
 let attached = false;
@@ -28,6 +30,8 @@ const agent: PageAgentApi = {
     attachSend();
     attachInbox();
     attachReactions(tellReactions);
+    attachCalls(tellNotice);
+    attachVotes(tellNotice);
     isReady = true;
   },
   probe,

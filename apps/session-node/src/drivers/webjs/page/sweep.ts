@@ -1,6 +1,7 @@
 import type { RawAck, RawHead, RawItem, RawSwept, RawWish } from './agent-api.js';
 import { allChanges } from './changes.js';
 import { describeError } from './describe-error.js';
+import { groupItems, isGroupChange } from './group-changes.js';
 import { idsOf, widText } from './ids.js';
 import { inTime } from './in-time.js';
 import { ackOf, keylessForm } from './inbox-queue.js';
@@ -128,7 +129,10 @@ async function loadBackTo(
 /** What a wish asks for, of one chat. */
 function wanted(chat: WaChat, { sinceSeconds, again }: RawWish): WaMsg[] {
   const isWanted = (msg: WaMsg): boolean =>
-    !(msg.t < sinceSeconds) && (again || !isTold(msg)) && isMessage(msg) && !isStillDecrypting(msg);
+    !(msg.t < sinceSeconds) &&
+    (again || !isTold(msg)) &&
+    (isMessage(msg) || isGroupChange(msg)) &&
+    !isStillDecrypting(msg);
   return chat.msgs.getModelsArray().filter(isWanted);
 }
 
@@ -155,9 +159,11 @@ async function collect(
 /** A message with all that is known of it; undefined for one that cannot be read. */
 async function readable(msg: WaMsg): Promise<RawItem[] | undefined> {
   try {
-    const message = rawMessage(msg);
-    if (!message) return undefined;
-    const items: RawItem[] = [{ kind: 'message', message }, ...(await allChanges(msg))];
+    const message = isGroupChange(msg) ? undefined : rawMessage(msg);
+    if (!message && !isGroupChange(msg)) return undefined;
+    const items: RawItem[] = message
+      ? [{ kind: 'message', message }, ...(await allChanges(msg))]
+      : groupItems(msg);
     markTold(msg);
     return items;
   } catch {

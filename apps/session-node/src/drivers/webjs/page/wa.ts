@@ -40,7 +40,9 @@ export interface WaMsg {
   loc?: string;
   vcardList?: { vcard?: string }[];
   pollName?: string;
-  pollOptions?: { name?: string }[];
+  pollOptions?: { name?: string; localId?: number }[];
+  /** Of a mark in a group's chat: whom it concerns. */
+  recipients?: (WaWid | string)[];
   latestEditSenderTimestampMs?: number;
   revokeSender?: WaWid;
   /** Unix seconds. */
@@ -87,6 +89,30 @@ interface WaReactionGroups {
   reactions: {
     getModelsArray(): { senders: WaReactionSender[] | { getModelsArray(): WaReactionSender[] } }[];
   };
+}
+
+/** A call as the page's map of calls holds it (whatsapp-web.js, Client.js). */
+export interface WaCall {
+  id?: string;
+  peerJid?: WaWid | string;
+  isVideo?: boolean;
+  isGroup?: boolean;
+  outgoing?: boolean;
+  /** Unix seconds. */
+  offerTime?: number;
+}
+
+/** A row of the page's table of votes, as its `bulkUpsert` is given it, and as it is read (whatsapp-web.js, Client.js). */
+export interface WaVote {
+  id?: WaKey;
+  pollUpdateParentKey?: WaKey;
+  parentMsgKey?: string;
+  selectedOptionLocalIds?: ArrayLike<number> | ArrayBuffer;
+  /** Milliseconds. */
+  senderTimestampMs?: number;
+  author?: WaWid | string;
+  from?: WaWid | string;
+  sender?: WaWid | string;
 }
 
 interface Listenable<T> {
@@ -137,6 +163,11 @@ interface WaModules {
   WAWebAddonReactionTableMode: {
     reactionTableMode: { bulkUpsert(reactions: WaReaction[], ...rest: unknown[]): unknown };
   };
+  WAWebAddonPollVoteTableMode: {
+    pollVoteTableMode: { bulkUpsert(votes: WaVote[], ...rest: unknown[]): unknown };
+  };
+  WAWebPollsVotesSchema: { getTable(): { equals(index: string[], value: string): Promise<WaVote[]> } };
+  WAWebCallCollection: object;
   WAWebDownloadManager: {
     downloadManager: { downloadAndMaybeDecrypt(request: object): Promise<ArrayBuffer> };
   };

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { NodeFact, WaPerson } from '#contracts';
+import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
+import type { MessageResource } from '../src/messages/message-resource.js';
+import { ToldFactPurge } from '../src/messages/recorder/told-fact-purge.js';
+import { chatWith, eventsOf, named, targetIn, textFrom } from './inbound.js';
+import { OWN_PHONE } from './messaging.js';
+import { connected, ScriptedNode } from './scripted-node.js';
+import type { PageBody, SessionBody } from './session-bodies.js';
+
+const ALEX = { phone: '4915112345678', lid: '86000000000001@lid' };
+const BODO = { phone: '4915112345679', lid: '86000000000002@lid' };
+const GROUP = { id: '120363000000000001@g.us', kind: 'group' as const, name: 'Team', phone: null, lid: null };
+const AT = '2026-01-01T10:00:00.000Z';
+const LATER = '2026-01-01T10:05:00.000Z';
+
+let api: TestApi;
+let node: ScriptedNode;
+let tenant: TestTenant;
+let session: SessionBody;
+
+beforeAll(async () => {
+  api = await startApi();
+  node = await new ScriptedNode(api, 'node-1').start();
+});
+afterAll(async () => {
+  await node?.stop();
+  await api?.close();
+});
+beforeEach(async () => {
+  tenant = await api.createTenant();
+  session = (await tenant.client.post<SessionBody>('/sessions')).body;
+  await tenant.client.post(`/sessions/${session.id}/start`);
+  await node.become(session.id, connected(OWN_PHONE));
+});
+
+const report = (...facts: NodeFact[]) =>
+  node.report(...facts.map((fact) => ({ ...node.addressOf(session.id), fact })));
+const told = (prefix: string) => eventsOf(api, tenant.tenantId, prefix);
+
+function call(changes: object = {}): NodeFact {
+  const from = named(ALEX, 'phone', 'Alex');
+  const chat = chatWith(ALEX, 'phone', 'Alex');
+  return { kind: 'call', callId: 'C1', chat, from, isVideo: true, at: AT, ...changes };
+}
+
+function change(name: string, people: WaPerson[], changes: object = {}): NodeFact {
+  return {
+    kind: 'group.change',
+    waMessageId: '3EB0AA',
+    chat: GROUP,
+    change: name,
+    by: named(ALEX, 'phone', 'Alex'),
+    people,
+    value: null,
+    at: AT,
+    ...changes,
+  };
+}
+
+function vote(choices: string[] | null, at: string, by: 'phone' | 'lid' | 'both' = 'phone'): NodeFact {
+  const target = targetIn(chatWith(ALEX, 'phone'), '3EB0POLL');
+  return { kind: 'poll.vote', target, voter: named(ALEX, by, 'Alex'), fromMe: false, choices, at };
+}
+
+const poll = () =>
+  textFrom(ALEX, 'phone', '3EB0POLL', {
+    content: { type: 'poll', question: 'Lunch?', choices: ['Yes', 'No'] },
+  });
+
+describe('call.received', () => {
+  it('says who calls and how, once for a call however often and by however many reports it is told', async () => {
+    await report(call(), call({ at: LATER }));
+    await Promise.all([report(call({ at: LATER })), report(call())]);
+    await report(call({ callId: 'C2', chat: GROUP, from: null, isVideo: false }));
+    expect(await told('call.')).toEqual([
+      {
+        type: 'call.received',
+        data: {
+          callId: 'C1',
+          chatId: `${ALEX.phone}@c.us`,
+          from: named(ALEX, 'phone', 'Alex'),
+          isVideo: true,
+          isGroup: false,
+          occurredAt: AT,
+        },
+      },
+      {
+        type: 'call.received',
+        data: {
+          callId: 'C2',
+          chatId: GROUP.id,
+          from: null,
+          isVideo: false,
+          isGroup: true,
+          occurredAt: AT,
+        },
+      },
+    ]);
+  });
+});
+
+describe('group events', () => {
+  it('tell who joined, who left and what was changed, each once', async () => {
+    const me: WaPerson = { id: `${OWN_PHONE}@c.us`, phone: OWN_PHONE, lid: null, name: null };
+    const facts = [
+      change('add', [named(BODO, 'phone'), me]),
+      change('remove', [named(BODO, 'phone')], { waMessageId: '3EB0BB' }),
+      change('subject', [], { waMessageId: '3EB0CC', value: 'New name' }),
+    ];
+    await report(...facts);
+    await report(...facts);
+    const events = await told('group.');
+    expect(events.map(({ type, data }) => [type, data.change, data.value])).toEqual([
+      ['group.joined', 'add', null],
+      ['group.left', 'remove', null],
+      ['group.updated', 'subject', 'New name'],
+    ]);
+    expect(events[0]?.data).toMatchObject({
+      chatId: GROUP.id,
+      chat: GROUP,
+      by: { phone: ALEX.phone },
+      participants: [
+        { phone: BODO.phone, isMe: false },
+        { phone: OWN_PHONE, isMe: true },
+      ],
+      occurredAt: AT,
+    });
+  });
+});
+
+describe('poll.vote', () => {
+  it('names the poll, the voter and all that they chose, and only what is later replaces it', async () => {
+    await report(poll());
+    await report(vote(['Yes'], AT), vote(['Yes'], AT));
+    await report(vote(['No'], LATER), vote(['Yes'], AT));
+    await report(vote([], '2026-01-01T10:06:00.000Z'), vote(['No'], LATER));
+    const { body } = await tenant.client.get<PageBody<MessageResource>>('/messages');
+    const events = await told('poll.');
+    expect(events.map(({ data }) => data.choices)).toEqual([['Yes'], ['No'], []]);
+    expect(events[0]?.data).toEqual({
+      messageId: body.data[0]?.id,
+      waMessageId: '3EB0POLL',
+      chatId: `${ALEX.phone}@c.us`,
+      from: { id: `${ALEX.phone}@c.us`, name: 'Alex', fromMe: false },
+      choices: ['Yes'],
+      at: AT,
+    });
+  });
+
+  it('knows a voter under both ids as one', async () => {
+    await report(poll(), vote(['Yes'], AT, 'both'), vote(['Yes'], AT, 'lid'), vote(['Yes'], AT, 'phone'));
+    expect(await told('poll.')).toHaveLength(1);
+  });
+
+  it('is told of a poll that is not stored, without its id', async () => {
+    await report(vote(null, AT));
+    expect((await told('poll.')).map(({ data }) => data)).toMatchObject([{ messageId: null, choices: null }]);
+  });
+});
+
+it('forgets what was told long ago, and nothing else', async () => {
+  await report(call(), call({ callId: 'C3', at: new Date().toISOString() }));
+  await api.app.get(ToldFactPurge, { strict: false }).purge();
+  const rows = await api.database.workerSql((query) =>
+    query<{ key: string }>('SELECT key FROM told_facts WHERE tenant_id = $1', [tenant.tenantId]),
+  );
+  expect(rows).toEqual([{ key: 'C3' }]);
+});

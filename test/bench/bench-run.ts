@@ -61,11 +61,14 @@ export class BenchRun {
     return path;
   }
 
-  /** A Postgres as in production: fsync and synchronous_commit on. */
-  async postgres(): Promise<RunningPostgres> {
-    const folder = await this.folder();
+  /**
+   * A Postgres as in production: fsync and synchronous_commit on.
+   * @param keptIn folder whose data is used when it is there, and stays; left out, it is of this run alone
+   */
+  async postgres(keptIn?: string): Promise<RunningPostgres> {
+    const folder = keptIn ?? (await this.folder());
     const server = await startPostgres({ dataDir: join(folder, 'postgres'), durable: true });
-    this.defer('Postgres', () => server.stop({ remove: true }));
+    this.defer('Postgres', () => server.stop({ remove: keptIn === undefined }));
     return server;
   }
 

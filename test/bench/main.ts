@@ -23,7 +23,7 @@ const BENCHES: Record<string, Bench> = {
   inbound: { measure: inboundBench, limitMinutes: 10 },
   sender: { measure: senderBench, limitMinutes: 20 },
   memory: { measure: memoryBench, limitMinutes: 20 },
-  search: { measure: searchBench, limitMinutes: 45, onlyWhenNamed: true },
+  search: { measure: searchBench, limitMinutes: 75, onlyWhenNamed: true },
   media: { measure: mediaBench, limitMinutes: 45, onlyWhenNamed: true },
   fifty: { measure: fiftyBench, limitMinutes: 40, onlyWhenNamed: true },
 };

@@ -1,7 +1,6 @@
-import { startBenchStack } from './bench-stack.js';
 import type { BenchRun } from './bench-run.js';
-import type { HttpClient } from '../support/http-client.js';
-import { SearchLoad, SHAPE } from './search-load.js';
+import { SHAPE } from './search-load.js';
+import { openSearchStage, type Asker } from './search-stage.js';
 import { CHATS_PER_SESSION, CHINESE, phoneOf, RUSSIAN, wordOf } from './search-rows.js';
 import { median, nowMs, percentile } from './statistics.js';
 
@@ -13,10 +12,6 @@ const WARM_UP = 20;
 const DAY_MS = 86_400_000;
 const AIM = 'p99 ≤ 50 ms';
 
-interface Asker {
-  client: HttpClient;
-  sessions: number;
-}
 type Kind = [name: string, query: (asker: Asker) => Record<string, string>];
 
 const below = (most: number) => Math.floor(Math.random() * most);
@@ -87,32 +82,15 @@ async function measure(askers: Asker[], [name, query]: Kind, run: BenchRun): Pro
 
 /** Lists and searches over five million messages of several tenants, by HTTP, one request at a time. */
 export async function searchBench(run: BenchRun): Promise<void> {
-  const server = await run.postgres();
-  const database = await run.database(server);
-  const stack = await startBenchStack(run, { database, withoutNode: true });
-  const load = await SearchLoad.open(run, database.url);
-  const tenants = [];
-  const askers: Asker[] = [];
-  for (const [place, shape] of SHAPE.entries()) {
-    const name = `Search ${String(place)}`;
-    const { client } = await stack.createTenant(name);
-    tenants.push(await load.tenant(name, shape));
-    askers.push({ client, sessions: shape.sessions });
-  }
-  const startedAt = nowMs();
-  await load.messages(tenants, MESSAGES);
-  const seconds = (nowMs() - startedAt) / 1_000;
-  const gib = Object.entries(await load.sizes()).map(
-    ([table, bytes]) => `${table} ${(bytes / 2 ** 30).toFixed(1)} GiB`,
-  );
+  const { askers, sizes, seconds } = await openSearchStage(run, MESSAGES);
   // The largest, one in the middle, and the smallest.
   const measured = askers.filter((_, place) => place % 2 === 0);
   for (const kind of KINDS) await measure(measured, kind, run);
-  run.add({ what: 'loading messages and index', unit: 's', wagate: seconds });
+  if (seconds !== undefined) run.add({ what: 'loading messages and index', unit: 's', wagate: seconds });
   const shares = SHAPE.map(({ sessions, share }) => `${String(share * 100)} % over ${String(sessions)}`);
   run.note(
     `${MESSAGES.toLocaleString('en')} messages of ${String(SHAPE.length)} tenants (${shares.join(', ')} sessions), half a year ` +
-      `of twelve words each, loaded by COPY; ${gib.join(', ')} with indexes, shared_buffers 128 MB. Pages of 50, ` +
+      `of twelve words each, loaded by COPY; ${sizes}. Pages of 50, ` +
       'requests of three tenants, one at a time; a page holds all that is shown of its messages.',
   );
 }

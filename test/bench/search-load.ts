@@ -65,6 +65,8 @@ export class SearchLoad {
     await this.client.query('UPDATE search_progress SET upto_id = $1', [far]);
     const indexes = await this.dropIndexes();
     await this.client.query(`SET session_replication_role = 'replica'`);
+    for (const table of TABLES)
+      await this.client.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
     const rows = new SearchRows(tenants, total, Date.now() - 60_000);
     for (let done = 0; done < total; done += BATCH) {
       const { messages, search } = rows.next(BATCH);
@@ -84,17 +86,22 @@ export class SearchLoad {
         rows.indexedOf(id),
       ]);
     }
-    for (const table of TABLES) await this.client.query(`VACUUM (ANALYZE) ${table}`);
+    for (const table of TABLES) {
+      await this.client.query(`ALTER TABLE ${table} RESET (autovacuum_enabled)`);
+      await this.client.query(`VACUUM (ANALYZE) ${table}`);
+    }
     await this.client.query('ANALYZE sessions');
   }
 
-  /** Bytes of what was loaded, with indexes, by table. */
-  async sizes(): Promise<Record<string, number>> {
-    const { rows } = await this.client.query<{ name: string; bytes: string }>(
-      `SELECT t AS name, pg_total_relation_size(t::regclass) AS bytes FROM unnest($1::text[]) AS t`,
+  /** In words: what was loaded, with indexes, by table, and the memory that Postgres keeps pages in. */
+  async describe(): Promise<string> {
+    const { rows } = await this.client.query<{ name: string; bytes: string; buffers: string }>(
+      `SELECT t AS name, pg_total_relation_size(t::regclass) AS bytes, current_setting('shared_buffers') AS buffers
+       FROM unnest($1::text[]) AS t`,
       [TABLES],
     );
-    return Object.fromEntries(rows.map(({ name, bytes }) => [name, Number(bytes)]));
+    const tables = rows.map(({ name, bytes }) => `${name} ${(Number(bytes) / 2 ** 30).toFixed(1)} GiB`);
+    return `${tables.join(', ')} with indexes, shared_buffers ${rows[0]?.buffers ?? '?'}`;
   }
 
   private async dropIndexes(): Promise<{ name: string; definition: string }[]> {

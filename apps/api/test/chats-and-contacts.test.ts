@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { WaChat, WaPerson } from '#contracts';
 import type { Query } from '#database';
 import { newId } from '#kernel';
-import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
+import type { TestApi, TestTenant } from '../../../test/support/start-api.js';
 import { ChatRepository, type ChatTouch, type UpsertedChat } from '../src/chats/index.js';
 import { ContactRepository } from '../src/contacts/index.js';
-import { connected, ScriptedNode } from './scripted-node.js';
-import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
+import type { ScriptedNode } from './scripted-node.js';
+import { expectProblem, type PageBody } from './session-bodies.js';
+import { SessionSteps } from './session-steps.js';
 
 interface ChatBody {
   id: string;
@@ -19,27 +20,20 @@ interface ChatBody {
   lastMessageAt: string | null;
 }
 
+let steps: SessionSteps;
 let api: TestApi;
 let node: ScriptedNode;
 let tenant: TestTenant;
 
 beforeAll(async () => {
-  api = await startApi();
-  node = await new ScriptedNode(api, 'node-1').start();
-  tenant = await api.createTenant();
+  steps = await SessionSteps.start();
+  ({ api, node, tenant } = steps);
 });
 
-afterAll(async () => {
-  await node?.stop();
-  await api?.close();
-});
+// On a slow machine the node would count as silent by then.
+beforeEach(() => node.heartbeat());
 
-async function linked(): Promise<SessionBody> {
-  const created = await tenant.client.post<SessionBody>('/sessions');
-  await tenant.client.post(`/sessions/${created.body.id}/start`);
-  await node.become(created.body.id, connected('4915112345678'));
-  return created.body;
-}
+afterAll(() => steps?.close());
 
 function person(phone: string, changes: Partial<WaPerson> = {}): WaPerson {
   return { id: `${phone}@c.us`, phone, lid: null, name: null, ...changes };
@@ -73,7 +67,7 @@ function touch(sessionId: string, chats: WaChat[], touches: ChatTouch[]): Promis
 
 describe('chats', () => {
   it('never lose what is known to a report that knows less', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     await reportChats(id, chat('4915100000001', { name: 'Anna', lid: '11111@lid' }));
     await reportChats(id, chat('4915100000001'));
     await reportChats(id, chat('4915100000001', { name: 'Anna B.' }));
@@ -89,7 +83,7 @@ describe('chats', () => {
   });
 
   it('are listed by their newest message, over pages', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     const phones = ['4915100000011', '4915100000012', '4915100000013', '4915100000014'];
     const at = (minute: number) => new Date(Date.UTC(2030, 0, 1, 0, minute));
     const touches = phones.map((phone, i) => ({ waId: `${phone}@c.us`, messageId: newId('msg'), at: at(i) }));
@@ -118,7 +112,7 @@ describe('chats', () => {
   });
 
   it('are found by session, kind, part of a name and beginning of a number', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     const group: WaChat = {
       id: '120363000000000001@g.us',
       kind: 'group',
@@ -141,7 +135,7 @@ describe('chats', () => {
   });
 
   it('are one chat under phone and LID: a later phone form takes over, a later LID finds it', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     const byLid: WaChat = {
       id: '77777@lid',
       kind: 'person',
@@ -175,7 +169,7 @@ describe('chats', () => {
   });
 
   it('that were stored under both forms become one', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     const byLid: WaChat = { id: '78000@lid', kind: 'person', name: null, phone: null, lid: '78000@lid' };
     const at = new Date(Date.UTC(2030, 0, 1));
     await touch(
@@ -191,7 +185,7 @@ describe('chats', () => {
   });
 
   it('of a deleted session are not listed', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     await reportChats(id, chat('4915100000041', { name: 'Ghost of a session' }));
     const [known] = await listOf('/chats?search=Ghost');
     await tenant.client.request('DELETE', `/sessions/${id}`);
@@ -200,7 +194,7 @@ describe('chats', () => {
   });
 
   it('and contacts of a burst are written with one statement each', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     const statements: string[] = [];
     await api.database.workerSql(async (query) => {
       const counting: Query = (statement, values) => {
@@ -219,7 +213,7 @@ describe('chats', () => {
 
 describe('contacts', () => {
   it('keep what is known, move to the phone form, and are found', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     await reportContacts(
       id,
       { id: '91000@lid', phone: null, lid: '91000@lid', name: 'Cleo' },
@@ -246,7 +240,7 @@ describe('contacts', () => {
   });
 
   it('stored under both forms become one that keeps the name', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     await reportContacts(
       id,
       { id: '95000@lid', phone: null, lid: '95000@lid', name: 'Eve' },

@@ -2,13 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFact } from '#contracts';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
-import { allMessages, chatWith, eventsOf, named, pairOf, targetIn, textFrom, type Two } from './inbound.js';
-import { handed, incoming, Messaging, OWN_PHONE, statusOf } from './messaging.js';
+import { ALEX, at, edit, react, revoke, SAM } from './change-facts.js';
+import { allMessages, chatWith, eventsOf, pairOf, targetIn, textFrom } from './inbound.js';
+import { handed, Messaging, statusOf } from './messaging.js';
 import type { SessionBody } from './session-bodies.js';
-
-const ALEX: Two = { phone: '4915112345678', lid: '83746582910374@lid' };
-const SAM: Two = { phone: '4915112345679', lid: '83746582910375@lid' };
-const at = (minute: number) => `2026-01-01T10:${String(minute).padStart(2, '0')}:00.000Z`;
 
 let messaging: Messaging;
 let tenant: TestTenant;
@@ -31,28 +28,6 @@ async function only(): Promise<MessageResource> {
   const messages = await allMessages(tenant, '/messages');
   expect(messages).toHaveLength(1);
   return messages[0]!;
-}
-
-function edit(id: string, text: string, minute: number, by: 'lid' | 'phone' | 'both' = 'both'): NodeFact {
-  const content = { type: 'text' as const, text };
-  return { kind: 'message.edit', target: targetIn(chatWith(ALEX, by), id), content, editedAt: at(minute) };
-}
-
-function revoke(id: string, minute: number): NodeFact {
-  const by = named(ALEX, 'both');
-  return { kind: 'message.revoke', target: targetIn(chatWith(ALEX, 'both'), id), by, at: at(minute) };
-}
-
-function react(
-  id: string,
-  who: Two | 'me',
-  emoji: string | null,
-  minute: number,
-  wholeAt: string | null = null,
-): NodeFact {
-  const sender = who === 'me' ? named({ phone: OWN_PHONE, lid: '' }, 'phone') : named(who, 'both');
-  const reactions = [{ sender, fromMe: who === 'me', emoji, at: at(minute) }];
-  return { kind: 'message.reactions', target: targetIn(chatWith(ALEX, 'both'), id), reactions, wholeAt };
 }
 
 describe('an edit', () => {
@@ -229,92 +204,5 @@ describe('reactions', () => {
     await report(textFrom(ALEX, 'both', 'H1'));
     expect((await only()).reactions.map(({ emoji }) => emoji)).toEqual(['🎉']);
     expect((await told()).map(({ type }) => type)).toEqual(['message.received', 'message.reaction']);
-  });
-});
-
-describe('what else is told', () => {
-  it('of a message that can be read late: that it cannot, then what it says', async () => {
-    await report(textFrom(ALEX, 'both', 'I1', { content: { type: 'undecryptable' } }));
-    await report(textFrom(ALEX, 'both', 'I1', { content: { type: 'undecryptable' } }));
-    await report(textFrom(ALEX, 'both', 'I1'), textFrom(ALEX, 'both', 'I1'));
-    await report(textFrom(ALEX, 'both', 'I1', { content: { type: 'undecryptable' } }));
-    expect(await only()).toMatchObject({ type: 'text', text: 'Text of I1' });
-    expect((await told()).map(({ type, data }) => [type, data.text])).toEqual([
-      ['message.undecryptable', null],
-      ['message.received', 'Text of I1'],
-    ]);
-  });
-
-  it('of a message from the phone: once, with where it came from', async () => {
-    const author = named({ phone: OWN_PHONE, lid: '' }, 'phone');
-    const changes = { waKey: `true_${ALEX.phone}@c.us_J1`, fromMe: true, author, ack: 1 };
-    await report(incoming('J1', changes), incoming('J1', changes));
-    expect(await only()).toMatchObject({ origin: 'phone', direction: 'out' });
-    expect((await told()).map(({ type }) => type)).toEqual(['message.from_phone']);
-  });
-
-  it('of a gap: once, and again when it turns out smaller', async () => {
-    const gap = (to: number): NodeFact => ({
-      kind: 'gap',
-      chat: chatWith(ALEX, 'both'),
-      from: at(1),
-      to: at(to),
-    });
-    await report(gap(9), gap(9));
-    await report(gap(9), gap(5));
-    await report(gap(7));
-    const chat = await tenant.client.get<{ gaps: unknown[] }>(`/chats/${ALEX.phone}`);
-    expect(chat.body.gaps).toEqual([{ from: at(1), to: at(5) }]);
-    const events = await told('chat.gap');
-    expect(events.map(({ data }) => new Date(String(data.to)).toISOString())).toEqual([at(9), at(5)]);
-  });
-
-  it('of a name: only when it is another', async () => {
-    await report(textFrom(ALEX, 'both', 'K1', { author: named(ALEX, 'both', 'Alex') }));
-    await report(textFrom(ALEX, 'both', 'K2', { author: named(ALEX, 'both', 'Alex') }));
-    await report({ kind: 'contacts', contacts: [named(ALEX, 'both', 'Alexandra')] });
-    await report({
-      kind: 'contacts',
-      contacts: [named(ALEX, 'both', 'Alexandra'), named(SAM, 'both', 'Sam')],
-    });
-    const events = await told('contact.');
-    expect(events.map(({ data }) => data)).toMatchObject([
-      { contact: { name: 'Alexandra' }, mergedId: null },
-    ]);
-    expect(await told('chat.')).toEqual([]);
-  });
-});
-
-describe('what could not be taken in', () => {
-  it('is counted in the diagnostics, per link, never with its content', async () => {
-    const counts = (no_key: number, unreadable = 0) => ({ no_key, unreadable, refused: 0 });
-    await report({ kind: 'quarantine', since: at(1), counts: counts(3) });
-    await report({ kind: 'quarantine', since: at(1), counts: counts(2, 1) });
-    await report({ kind: 'quarantine', since: at(0), counts: counts(9) });
-    messaging.node.scripts['session.diagnostics'] = ({ sessionId }) => ({
-      snapshot: messaging.node.sessions.get(sessionId)!.snapshot,
-      ...{
-        waVersion: null,
-        shims: [],
-        brokenContracts: [],
-        lastProbe: null,
-        lastInboundAt: null,
-        lastAckAt: null,
-      },
-      ...{
-        restartsLastHour: 0,
-        browserPid: null,
-        memoryBytes: null,
-        sandbox: true,
-        quarantinedEvents: 3,
-        pendingEvents: 0,
-      },
-    });
-    const read = async () =>
-      (await tenant.client.get<{ quarantine: unknown }>(`/sessions/${session.id}/diagnostics`)).body
-        .quarantine;
-    expect(await read()).toEqual({ since: at(1), noKey: 3, unreadable: 1, refused: 0, notStored: 0 });
-    await report({ kind: 'quarantine', since: at(2), counts: counts(0) });
-    expect(await read()).toEqual({ since: at(2), noKey: 0, unreadable: 0, refused: 0, notStored: 0 });
   });
 });

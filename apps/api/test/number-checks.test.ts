@@ -1,33 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
-import { connected, Refusal, ScriptedNode } from './scripted-node.js';
-import { expectProblem, type SessionBody } from './session-bodies.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TestTenant } from '../../../test/support/start-api.js';
+import { Refusal, type ScriptedNode } from './scripted-node.js';
+import { expectProblem } from './session-bodies.js';
+import { SessionSteps } from './session-steps.js';
 
-let api: TestApi;
+let steps: SessionSteps;
 let node: ScriptedNode;
 let tenant: TestTenant;
 
 beforeAll(async () => {
-  api = await startApi();
-  node = await new ScriptedNode(api, 'node-1').start();
-  tenant = await api.createTenant();
+  steps = await SessionSteps.start();
+  ({ node, tenant } = steps);
 });
 
-afterAll(async () => {
-  await node?.stop();
-  await api?.close();
-});
+// On a slow machine the node would count as silent by then.
+beforeEach(() => node.heartbeat());
 
-async function linked(): Promise<SessionBody> {
-  const created = await tenant.client.post<SessionBody>('/sessions');
-  await tenant.client.post(`/sessions/${created.body.id}/start`);
-  await node.become(created.body.id, connected('4915112345678'));
-  return created.body;
-}
+afterAll(() => steps?.close());
 
 describe('checking numbers', () => {
   it('asks the node once for each number, and is paced', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     node.scripts['number.check'] = ({ phones }) => ({
       results: phones.map((phone) => ({ phone, exists: phone.endsWith('1'), waId: null, lid: null })),
     });
@@ -48,7 +41,7 @@ describe('checking numbers', () => {
   });
 
   it('needs a connected session, and numbers', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     await tenant.client.post(`/sessions/${id}/stop`);
     const check = (body: object) => tenant.client.post('/contacts/check', { session: id, ...body });
     const stopped = await check({ phones: ['+4915100000001'] });
@@ -66,14 +59,14 @@ describe('checking numbers', () => {
   });
 
   it('passes on what the node refuses', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     node.scripts['number.check'] = () => new Refusal('session_not_connected');
     const answer = await tenant.client.post('/contacts/check', { session: id, phones: ['+4915100000001'] });
     expectProblem(answer, 409, 'session_not_connected');
   });
 
   it('is paced together with dry runs, which go on without asking', async () => {
-    const { id } = await linked();
+    const { id } = await steps.linked();
     node.scripts['number.check'] = ({ phones }) => ({
       results: phones.map((phone) => ({ phone, exists: true, waId: null, lid: null })),
     });

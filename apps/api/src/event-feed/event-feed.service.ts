@@ -6,6 +6,7 @@ import { SessionLookup } from '../sessions/index.js';
 import type { EventPage, EventQuery } from './event-feed.dto.js';
 import { toEnvelope } from './event-envelope.js';
 import { EventRepository, type EventFilter, type EventSlice, type EventViewer } from './event-repository.js';
+import { TenantNews } from './tenant-news.js';
 
 /** A notification that was missed delays an answer by this at most. */
 const LOOK_EVERY_MS = 5_000;
@@ -13,7 +14,7 @@ const LOOK_EVERY_MS = 5_000;
 /** Gives a tenant its events, and waits for new ones. */
 @Injectable()
 export class EventFeedService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly news = new TenantNews();
   private stopListening: (() => Promise<void>) | undefined;
   private isClosing = false;
 
@@ -24,7 +25,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.stopListening = await this.database.listen(EVENTS_CHANNEL, (tenantId) => this.tell(tenantId));
+    this.stopListening = await this.database.listen(EVENTS_CHANNEL, (tenantId) => this.news.tell(tenantId));
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -35,7 +36,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
   /** Nobody waits any longer, from now on. */
   end(): void {
     this.isClosing = true;
-    this.tell(null);
+    this.news.tell(null);
   }
 
   /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed` */
@@ -60,7 +61,11 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
   ): Promise<EventSlice> {
     const until = performance.now() + waitMs;
     for (let from = after; ;) {
-      const news = this.nextNews(viewer.tenantId, Math.min(until - performance.now(), LOOK_EVERY_MS), signal);
+      const news = this.news.wait(
+        viewer.tenantId,
+        Math.min(until - performance.now(), LOOK_EVERY_MS),
+        signal,
+      );
       const slice = await this.events.list(viewer, filter, { after: from, limit }).catch((error: unknown) => {
         news.cancel();
         throw error;
@@ -75,35 +80,5 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
       if (slice.hasMore) news.cancel();
       else await news.happened;
     }
-  }
-
-  private nextNews(
-    tenantId: string,
-    withinMs: number,
-    signal?: AbortSignal,
-  ): { happened: Promise<void>; cancel: () => void } {
-    let cancel = () => {};
-    const happened = new Promise<void>((resolve) => {
-      const waiting = this.waiting.get(tenantId) ?? new Set();
-      const end = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        waiting.delete(end);
-        if (waiting.size === 0) this.waiting.delete(tenantId);
-        resolve();
-      };
-      const timer = setTimeout(end, Math.max(withinMs, 0));
-      signal?.addEventListener('abort', end);
-      waiting.add(end);
-      this.waiting.set(tenantId, waiting);
-      cancel = end;
-    });
-    return { happened, cancel };
-  }
-
-  /** @param tenantId null: of any tenant there may be something new */
-  private tell(tenantId: string | null): void {
-    const sets = tenantId === null ? [...this.waiting.values()] : [this.waiting.get(tenantId) ?? []];
-    for (const set of sets) for (const end of [...set]) end();
   }
 }

@@ -31,7 +31,10 @@ export class OutboundPoster {
   }
 
   async post({ url, headers, body, timeoutMs, mostBytes }: OutboundPost): Promise<PostResult> {
-    const signal = AbortSignal.timeout(timeoutMs);
+    // Not AbortSignal.timeout: it fires, and makes an error, for every post that has long been answered.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeoutMs);
+    const { signal } = late;
     try {
       const target = parseOutboundUrl(url, this.policy);
       const answer = await request(target, {
@@ -49,6 +52,8 @@ export class OutboundPoster {
       };
     } catch (error) {
       return { status: null, error: reasonOf(error, signal) };
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApi, type TestApi } from '../../../test/support/start-api.js';
+import { waitFor } from '../../../test/support/index.js';
+import { DeliverySlots } from '../src/webhooks/delivery/delivery-slots.js';
+import { WebhookLimits } from '../src/webhooks/delivery/webhook-limits.js';
+import { placesOf, upTo, WEBHOOK_SETTINGS, webhookSteps } from './webhook-steps.js';
+
+/** Answers nothing, and counts the posts that wait. */
+class HangingReceiver {
+  open = 0;
+  most = 0;
+  private readonly server: Server = createServer((request, response) => {
+    request.resume();
+    this.open += 1;
+    this.most = Math.max(this.most, this.open);
+    response.once('close', () => (this.open -= 1));
+  });
+
+  async start(): Promise<string> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return `http://127.0.0.1:${String((this.server.address() as AddressInfo).port)}/`;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.server.closeAllConnections();
+    await closed;
+  }
+}
+
+const HANGING = 20;
+const POSTS = 24;
+const LANES = 10;
+const LANES_PER_TENANT = 6;
+
+let api: TestApi;
+let hanging: HangingReceiver;
+const { receive, closeReceivers, create, happen } = webhookSteps(() => api);
+
+beforeAll(async () => {
+  api = await startApi(WEBHOOK_SETTINGS);
+  hanging = new HangingReceiver();
+});
+afterAll(async () => {
+  await hanging?.close();
+  await closeReceivers();
+  await api?.close();
+});
+
+describe('a tenant whose receivers all hang', () => {
+  it('has so many posts under way and no more, and holds up no other tenant', async () => {
+    const limits = api.app.get(WebhookLimits, { strict: false });
+    Object.assign(limits, { lanes: LANES, lanesPerTenant: LANES_PER_TENANT, postsPerTenant: POSTS });
+    const [bad, good] = [await api.createTenant(), await api.createTenant()];
+    const url = await hanging.start();
+    for (let i = 0; i < HANGING; i += 1) await create(bad, url);
+    await happen(bad, 20);
+    await waitFor(() => hanging.open >= POSTS, { what: 'its share of posts to hang' });
+    const receiver = await receive();
+    await create(good, receiver.url);
+    await happen(good, 50);
+    // What hangs is given up after fifteen seconds; until then nothing of the other tenant makes room.
+    await waitFor(() => placesOf(receiver).length >= 50, { what: 'the events', deadlineMs: 14_000 });
+    expect(placesOf(receiver)).toEqual(upTo(50));
+    expect(hanging.most).toBeLessThanOrEqual(POSTS + LANES_PER_TENANT * limits.surePostsPerWebhook);
+  });
+});
+
+describe('posts of one tenant', () => {
+  const limits = Object.assign(new WebhookLimits(), { postsPerTenant: 4, surePostsPerWebhook: 1 });
+  const never = () => undefined;
+
+  it('wait for others of it when its share is under way, and are told in turn', () => {
+    const slots = new DeliverySlots(limits);
+    const told: string[] = [];
+    for (let ofWebhook = 0; ofWebhook < 4; ofWebhook += 1) slots.take('a', ofWebhook, never);
+    expect(slots.take('a', 4, () => told.push('first'))).toBe(false);
+    expect(slots.take('a', 3, () => told.push('second'))).toBe(false);
+    expect(slots.take('b', 0, never)).toBe(true);
+    slots.give('b');
+    expect(told).toEqual([]);
+    slots.give('a');
+    expect(told).toEqual(['first']);
+    expect(slots.take('a', 4, never)).toBe(true);
+    slots.give('a');
+    expect(told).toEqual(['first', 'second']);
+  });
+
+  it('never stop a webhook that has none under way', () => {
+    const slots = new DeliverySlots(limits);
+    for (let ofWebhook = 0; ofWebhook < 4; ofWebhook += 1) slots.take('a', ofWebhook, never);
+    expect(slots.take('a', 0, never)).toBe(true);
+    expect(slots.take('a', 1, never)).toBe(false);
+  });
+});

@@ -7,6 +7,7 @@ import { mediaBench } from './media-bench.js';
 import { memoryBench } from './memory-bench.js';
 import { searchBench } from './search-bench.js';
 import { senderBench } from './sender-bench.js';
+import { webhooksBench } from './webhooks-bench.js';
 import { load, machine, toTable, withRatio, type BenchReport } from './report.js';
 
 interface Bench {
@@ -22,8 +23,9 @@ const BENCHES: Record<string, Bench> = {
   dispatch: { measure: dispatchBench, limitMinutes: 15 },
   inbound: { measure: inboundBench, limitMinutes: 10 },
   sender: { measure: senderBench, limitMinutes: 20 },
+  webhooks: { measure: webhooksBench, limitMinutes: 15 },
   memory: { measure: memoryBench, limitMinutes: 20 },
-  search: { measure: searchBench, limitMinutes: 75, onlyWhenNamed: true },
+  search: { measure: searchBench, limitMinutes: 45, onlyWhenNamed: true },
   media: { measure: mediaBench, limitMinutes: 45, onlyWhenNamed: true },
   fifty: { measure: fiftyBench, limitMinutes: 40, onlyWhenNamed: true },
 };

@@ -117,7 +117,10 @@ export function filterConditions(filter: MessageFilter, place: Place): string[] 
   return conditions;
 }
 
-/** The index to go through, one key of it after the other; undefined: that of the session's times, ids or types. */
+/**
+ * The index to go through, one key of it after the other; undefined: that of the session's times (of one status, where
+ * that is rare), ids or types.
+ */
 function wayOf(filter: MessageFilter): { column: string; keys: readonly string[] } | undefined {
   const { chatIds, authorIds, type } = filter;
   if (isByTime(filter)) return undefined;

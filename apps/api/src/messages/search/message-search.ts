@@ -18,8 +18,8 @@ import { BLOCK_SIZE, isFound, searchableText, toQuery, wantedWords, wordsOf } fr
 
 /** Newest messages that are not in the index yet and are looked through one by one; more only when it lags behind. */
 const MOST_FRESH = 1_000;
-/** Messages with the words that are looked at to learn how many of them fit the other filters. */
-const SAMPLE = 1_000;
+/** Messages with the words that are looked at to learn how many of them fit the other filters: each is a look-up. */
+const SAMPLE = 300;
 /** Messages that fit the other filters and are looked through in one go. */
 const CHUNK = 1_000;
 

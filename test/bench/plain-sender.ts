@@ -20,6 +20,7 @@ export async function startPlainSender(run: BenchRun, sessions: number): Promise
   const isSent = reportOf('sentMany');
   return {
     simulator,
+    pids: { node: plain.child.pid },
     send: async (to, body) => {
       const sending = plain.child.receive(isSending, DEADLINE_MS);
       plain.command({ kind: 'send', index: 0, to, body });

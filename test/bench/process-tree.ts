@@ -41,6 +41,13 @@ export async function listTree(rootPid: number): Promise<ProcessStat[]> {
   return tree;
 }
 
+/** CPU time used so far, seconds: by a process itself, and by its descendants. */
+export async function splitCpuSeconds(rootPid: number): Promise<{ own: number; descendants: number }> {
+  const [root, ...rest] = await listTree(rootPid);
+  const descendants = rest.reduce((total, stat) => total + stat.cpuSeconds + stat.endedChildrenCpuSeconds, 0);
+  return { own: root?.cpuSeconds ?? 0, descendants: descendants + (root?.endedChildrenCpuSeconds ?? 0) };
+}
+
 /** CPU time a process tree has used so far, seconds. */
 export async function treeCpuSeconds(rootPid: number): Promise<number> {
   const tree = await listTree(rootPid);

@@ -1,7 +1,7 @@
 import { linkSession, newPhone, type SessionView } from '../support/session-steps.js';
 import type { BenchRun } from './bench-run.js';
 import { startBenchStack } from './bench-stack.js';
-import type { Sender } from './dispatch-bench.js';
+import type { Sender, SendOrder } from './dispatch-bench.js';
 import { CONNECTIONS } from './accept-load.js';
 import { PostConnection } from './post-connection.js';
 import { nowMs } from './statistics.js';
@@ -49,22 +49,35 @@ export async function startWagateSender(run: BenchRun, sessions: number): Promis
     ),
   );
   const [first] = posters as [MessagePoster];
+  // How many are in flight is wagate's own affair.
+  const sendMany = async ({ prefix, sessions: senders, to, count }: SendOrder) => {
+    const orders = Array.from({ length: count * senders }, (_, n) => ({
+      index: n % senders,
+      n: Math.floor(n / senders),
+    }));
+    const lane = async (poster: MessagePoster) => {
+      for (let order = orders.shift(); order; order = orders.shift()) {
+        const { index, n } = order;
+        await poster.post(index, to[n % to.length] ?? '', `${prefix}-${String(index)}-${String(n)}`);
+      }
+    };
+    await Promise.all(posters.map(lane));
+  };
+  const tell = async (senders: number, verb: 'pause' | 'resume') => {
+    const told = linked.slice(0, senders).map(({ id }) => client.post(`/sessions/${id}/${verb}`));
+    for (const { status } of await Promise.all(told)) {
+      if (status !== 200) throw new Error(`${verb} was answered with ${String(status)}`);
+    }
+  };
   return {
     simulator: stack.simulator,
+    pids: { api: stack.api.pid, node: stack.node.pid, postgres: server.pid },
     send: (to, body) => first.post(0, to, body),
-    // How many are in flight is wagate's own affair.
-    sendMany: async ({ prefix, sessions: senders, to, count }) => {
-      const orders = Array.from({ length: count * senders }, (_, n) => ({
-        index: n % senders,
-        n: Math.floor(n / senders),
-      }));
-      const lane = async (poster: MessagePoster) => {
-        for (let order = orders.shift(); order; order = orders.shift()) {
-          const { index, n } = order;
-          await poster.post(index, to[n % to.length] ?? '', `${prefix}-${String(index)}-${String(n)}`);
-        }
-      };
-      await Promise.all(posters.map(lane));
+    sendMany,
+    fillQueue: async (order) => {
+      await tell(order.sessions, 'pause');
+      await sendMany(order);
+      return () => tell(order.sessions, 'resume');
     },
   };
 }

@@ -58,6 +58,25 @@ describe('sends when the page is not at its best', () => {
   }, 120_000);
   afterAll(() => harness.stop(), 60_000);
 
+  it('tells of a message by the answer to its send alone, and of what becomes of it afterwards', async () => {
+    // From then on the api knows who the chat is.
+    const first = textSend(`${FRIEND}@c.us`, 'the first in this chat');
+    await send(first);
+    await harness.waitForMessage(session, first.waMessageId);
+    const orders = Array.from({ length: 8 }, (_, index) => textSend(`${FRIEND}@c.us`, `answered ${index}`));
+    const answers = await Promise.all(orders.map(send));
+    const isKnownSent = ({ waMessageId }: Order, index: number) => {
+      const answer = answers[index];
+      const acks = harness.api.factsOf('message.ack', session.sessionId);
+      const isTold = acks.some((fact) => fact.waMessageId === waMessageId && fact.ack >= 1);
+      return isTold || (answer?.outcome === 'handed' && answer.ack >= 1);
+    };
+    await waitFor(() => orders.every(isKnownSent), { what: 'the acks of the server', deadlineMs: 60_000 });
+    const told = harness.api.factsOf('message.upsert', session.sessionId).map(({ message }) => message);
+    const ids = new Set(orders.map(({ waMessageId }) => waMessageId));
+    expect(told.filter(({ waMessageId }) => ids.has(waMessageId))).toEqual([]);
+  }, 120_000);
+
   it('hands over what is sent over a reload under its own id, once, and fails nothing for good', async () => {
     const orders: Order[] = [];
     const outcomes: { outcome: string; retry?: boolean }[] = [];

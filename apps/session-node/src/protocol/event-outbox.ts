@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeEvent, NodeFact, SessionAddress } from '#contracts';
 import type { EventSink } from './event-sink.js';
 import { backoff } from '#kernel';
@@ -34,6 +35,8 @@ const MAX_BATCH_EVENTS = 500;
 const MAX_BATCH_BYTES = 512 * 1024;
 const DEFAULT_MAX_PER_SESSION = 1_000;
 const RETRY = { baseMs: 250, maxMs: 5_000 };
+/** From one batch to the next: under load many sessions' facts share one. */
+const BATCH_EVERY_MS = 20;
 
 /**
  * The way of facts to the api. One batch is on its way at a time, which keeps each session's order; what fails is
@@ -49,6 +52,7 @@ export class EventOutbox implements EventSink {
   private readonly maxPerSession: number;
   private wake: (() => void) | undefined;
   private attempt = 0;
+  private lastBatchMs = -Infinity;
   private stopped = false;
   private loop: Promise<void> | undefined;
   /** Events that the api refused for good. */
@@ -122,9 +126,14 @@ export class EventOutbox implements EventSink {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      const batch = this.nextBatch();
-      if (batch.length === 0) await this.pause(undefined);
-      else await this.deliver(batch);
+      if (this.queues.size === 0) {
+        await this.pause(undefined);
+        continue;
+      }
+      const waitMs = this.lastBatchMs + BATCH_EVERY_MS - performance.now();
+      if (waitMs > 0) await delay(waitMs);
+      this.lastBatchMs = performance.now();
+      await this.deliver(this.nextBatch());
     }
   }
 

@@ -29,6 +29,7 @@ export async function sendMessage(
   if (begun === 'repeated') return lookUpRepeated(driver, request);
   const outcome = await driver.send(request);
   if (outcome.outcome === 'not_sent') owner.ledger.notSent(waMessageId);
+  if (outcome.outcome === 'handed') owner.inbox.sent(outcome);
   return outcome;
 }
 

@@ -159,6 +159,11 @@ export class InboxCursor {
     }
   }
 
+  /** A message was sent: its ack can rise. */
+  followSent(waKey: string, timestamp: string, ack: number): void {
+    this.track(waKey, secondsOf(timestamp), ack);
+  }
+
   /** Keys of messages that stand here for this reason. */
   watchedKeys(why: 'undecryptable' | 'reactions'): string[] {
     return Object.entries(this.content.watched).flatMap(([key, entry]) => (entry.why === why ? [key] : []));

@@ -1,4 +1,4 @@
-import type { NodeFact, SessionAddress } from '#contracts';
+import type { NodeFact, SendOutcome, SessionAddress } from '#contracts';
 import type { Logger } from 'pino';
 import { isNotice, type Driver, type InboxFact, type Unreported } from '../drivers/driver.js';
 import { InboxCursor } from './inbox-cursor.js';
@@ -76,6 +76,11 @@ export class InboxLink {
   /** Reads the page's whole store beyond the cursor. */
   sweep(): void {
     this.pump?.sweepSoon();
+  }
+
+  /** The answer to a send tells the api of its message, so that the page does not. */
+  sent({ waKey, ack, timestamp }: Extract<SendOutcome, { outcome: 'handed' }>): void {
+    this.opened?.followSent(waKey, timestamp, ack);
   }
 
   /** Does something with the page when this driver has run for a while. */

@@ -3,7 +3,7 @@ import { ackNumber } from './ack-number.js';
 import { changeItems } from './changes.js';
 import { describeError } from './describe-error.js';
 import { groupItems, isGroupChange } from './group-changes.js';
-import { keyParts } from './ids.js';
+import { keyParts, widText } from './ids.js';
 import { isMessage, rawMessage } from './raw-message.js';
 import { reactionItem } from './reactions.js';
 import { markChanged, markTold } from './told.js';
@@ -14,6 +14,10 @@ const DECRYPT_WAIT_MS = 15_000;
 const RESEND_DELAY_MS = 5_000;
 /** A message and its first acks come close together: one signal, one call, for all of them. */
 const GATHER_MS = 10;
+/** Signals follow each other no faster, and what only changed may wait as long: under load many share a call. */
+const SIGNAL_EVERY_MS = 50;
+/** An answer to a send that takes longer is not waited for with its message's news. */
+const ANSWER_WAIT_MS = 2_000;
 /** Models waiting to be drained; beyond it the sweep brings what is dropped here. */
 const MAX_QUEUED = 5_000;
 
@@ -25,7 +29,14 @@ const queue = new Map<WaMsg, Set<News>>();
 const reactions: WaReaction[] = [];
 /** Calls and votes. */
 const notices: RawItem[] = [];
+/** Ids of sends under way, with their messages once those are there: the answer tells of them. */
+const answered = new Map<string, WaMsg | undefined>();
+/** Chats of which a message was told, so that the driver knows who they are. */
+const knownChats = new Set<string>();
 let signalled = false;
+let signalTimer: ReturnType<typeof setTimeout> | undefined;
+let nextSignalMs = 0;
+let lastSignalMs = -Infinity;
 let sets = 0;
 
 /** How many sets of our listeners this document has; one is right. */
@@ -40,7 +51,7 @@ export function attachInbox(): void {
   Msg.on('add', (msg) => {
     if (msg.isNewMsg !== true || !(isMessage(msg) || isGroupChange(msg))) return;
     if (msg.type === 'ciphertext') awaitDecryption(msg);
-    else enqueue(msg, 'message');
+    else if (!isAnswered(msg)) enqueue(msg, 'message');
   });
   Msg.on('change:type', (msg) => {
     if (isMessage(msg) && msg.type !== 'ciphertext')
@@ -50,21 +61,45 @@ export function attachInbox(): void {
     if ((msg.latestEditSenderTimestampMs ?? 0) > 0 && isMessage(msg)) enqueue(msg, 'change');
   });
   Msg.on('change:ack', (msg) => {
-    if (msg.id?.fromMe) enqueue(msg, 'ack');
+    if (msg.id?.fromMe && answered.get(msg.id.id ?? '') !== msg) enqueue(msg, 'ack');
   });
   sets += 1;
+}
+
+/** The answer to this send is going to tell of its message: until then that is no news. */
+export function awaitAnswer(id: string): void {
+  answered.set(id, undefined);
+}
+
+/** The answer is being given. `isTold`: it says where the message stands, as it is at this moment. */
+export function endAnswer(id: string, isTold: boolean): void {
+  const msg = answered.get(id);
+  answered.delete(id);
+  if (!msg) return;
+  if (isTold) markTold(msg);
+  else enqueue(msg, 'message');
+}
+
+/** One of ours, in a chat that is known, whose send is under way. */
+function isAnswered(msg: WaMsg): boolean {
+  const { fromMe, id = '', remote } = msg.id ?? {};
+  const chat = widText(remote);
+  if (!fromMe || !answered.has(id) || chat === undefined || !knownChats.has(chat)) return false;
+  answered.set(id, msg);
+  setTimeout(() => endAnswer(id, false), ANSWER_WAIT_MS);
+  return true;
 }
 
 /** Keeps rows of the page's table of reactions until they are drained. */
 export function tellReactions(rows: WaReaction[]): void {
   for (const row of rows) if (reactions.length < MAX_QUEUED) reactions.push(row);
-  signal();
+  signal(GATHER_MS);
 }
 
 /** Keeps calls and votes until they are drained. */
 export function tellNotice(item: RawItem): void {
   if (notices.length < MAX_QUEUED) notices.push(item);
-  signal();
+  signal(GATHER_MS);
 }
 
 /** Up to `limit` models' news; reactions come after the messages that they may be about. */
@@ -125,6 +160,8 @@ function messageItems(msg: WaMsg): RawItem[] | undefined {
   }
   const message = rawMessage(msg);
   if (!message) return undefined;
+  const chat = widText(msg.id?.remote);
+  if (chat !== undefined && knownChats.size < MAX_QUEUED) knownChats.add(chat);
   const items: RawItem[] = [{ kind: 'message', message }, ...changeItems(msg)];
   // Its reactions are read by the sweep.
   if (msg.hasReaction !== true) markTold(msg);
@@ -155,13 +192,22 @@ function enqueue(msg: WaMsg, news: News): void {
   // A whole message that finds no room is found by the sweep; so is what changed.
   if (queue.size >= MAX_QUEUED) return;
   queue.set(msg, new Set([news]));
-  signal();
+  signal(news === 'message' ? GATHER_MS : SIGNAL_EVERY_MS);
 }
 
-function signal(): void {
-  if (signalled) return;
+/** Once for all that comes until the driver asks; at the earliest moment that something of it may have. */
+function signal(waitMs: number): void {
+  const now = performance.now();
+  const atMs = Math.max(now + waitMs, lastSignalMs + SIGNAL_EVERY_MS);
+  if (signalled && (signalTimer === undefined || nextSignalMs <= atMs)) return;
+  clearTimeout(signalTimer);
   signalled = true;
-  setTimeout(() => page.wagateSignal?.(), GATHER_MS);
+  nextSignalMs = atMs;
+  signalTimer = setTimeout(() => {
+    signalTimer = undefined;
+    lastSignalMs = performance.now();
+    page.wagateSignal?.();
+  }, atMs - now);
 }
 
 function awaitDecryption(msg: WaMsg): void {

@@ -1,4 +1,5 @@
 import { ackNumber } from './ack-number.js';
+import { awaitAnswer, endAnswer } from './inbox-queue.js';
 import { SEND_PHASES, type RawSendOrder, type RawSendResult, type SendPhase } from './agent-api.js';
 import { findPreview } from './link-preview.js';
 import { findByWaKey, findSent, requireKey } from './messages.js';
@@ -107,6 +108,7 @@ export async function send(order: RawSendOrder): Promise<RawSendResult> {
     const earlier = await findSent(order.waMessageId, order.chatId);
     if (earlier) return handed(earlier);
     sendings.set(sending.id, sending);
+    awaitAnswer(sending.id);
     await handOver(order, sending);
     return await outcomeOf(order, 'the message does not stand in the chat');
   } catch (error) {
@@ -114,6 +116,7 @@ export async function send(order: RawSendOrder): Promise<RawSendResult> {
   } finally {
     endTurn(sending);
     sendings.delete(sending.id);
+    endAnswer(sending.id, false);
   }
 }
 
@@ -126,6 +129,7 @@ export async function cancelSend(waMessageId: string, chatId: string): Promise<R
     return notSent('busy', true, `the page did not get beyond ${sending.phase} in time`);
   }
   const found = await findSent(waMessageId, chatId);
+  endAnswer(waMessageId, found !== undefined);
   return found
     ? handed(found)
     : { outcome: 'unknown', reason: 'the page did not say in time what became of it' };
@@ -209,5 +213,6 @@ function notSent(
 
 function handed(msg: WaMsg): RawSendResult {
   const key = requireKey(msg);
+  endAnswer(key.id, true);
   return { outcome: 'handed', key, chatId: key.remote, ack: ackNumber(msg.ack) ?? 0, t: msg.t };
 }

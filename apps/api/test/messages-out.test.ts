@@ -100,7 +100,7 @@ describe('the order of what leaves', () => {
     return { open, opened };
   }
 
-  it('is that of acceptance within a chat, one at a time, and four chats at once', async () => {
+  it('is that of acceptance within a chat, one at a time, and eight chats at once', async () => {
     const busy = new Set<string>();
     const left: string[] = [];
     let most = 0;
@@ -114,20 +114,20 @@ describe('the order of what leaves', () => {
       left.push(request.messageId);
       return handed(request, 1);
     };
-    const chats = Array.from({ length: 6 }, (_, i) => `491511234567${String(i)}`);
+    const chats = Array.from({ length: 10 }, (_, i) => `491511234567${String(i)}`);
     const accepted: { id: string; to: string }[] = [];
     for (let i = 0; i < 60; i += 1) {
-      const to = chats[i % 6] ?? '';
+      const to = chats[i % chats.length] ?? '';
       accepted.push({ id: (await send({ to })).id, to });
     }
-    await waitFor(() => most === 4, { what: 'four chats to be served' });
+    await waitFor(() => most === 8, { what: 'eight chats to be served' });
     open();
     await waitFor(() => left.length === 60, { what: 'all to have left' });
     for (const chat of chats) {
       const ids = accepted.filter(({ to }) => to === chat).map(({ id }) => id);
       expect(left.filter((id) => ids.includes(id))).toEqual(ids);
     }
-    expect(most).toBe(4);
+    expect(most).toBe(8);
     for (const { id } of accepted) await statusOf(tenant, id, 'sent');
   });
 

@@ -7,7 +7,7 @@ import { API_CONFIG, type ApiConfig } from '../../config.js';
 import { defaultPacing, LimitNotices } from '../../pacing/index.js';
 import { QUEUE_CHANNEL } from '../../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
-import type { AttemptKey } from './attempt-repository.js';
+import { AttemptRepository, type AttemptKey } from './attempt-repository.js';
 import { fail } from './attempt-results.js';
 import type { ClaimedMessage, ClaimedSession } from './claimed-message.js';
 
@@ -24,7 +24,23 @@ export type Claim =
   | { state: 'idle' | 'held' | 'locked' | 'busy' | 'paused' }
   | { state: 'paced'; waitMs: number | null; strangers: boolean }
   /** `more`: there may be more, `singly`: and it may be claimed only when nothing is under way. */
-  | { state: 'claimed'; messages: ClaimedMessage[]; more?: boolean; singly?: boolean };
+  | {
+      state: 'claimed';
+      messages: ClaimedMessage[];
+      /** Those whose calls are noted already, see `attemptKey`. */
+      noted?: ReadonlySet<string>;
+      more?: boolean;
+      singly?: boolean;
+    };
+
+export interface ClaimWish {
+  /** Chats to pass over: there is enough of theirs. */
+  full?: readonly string[];
+  /** Chats in which something else comes first. */
+  busy?: readonly string[];
+  /** How many calls may be noted with the claim, of messages that are first in their chats. */
+  notes?: number;
+}
 
 interface ClaimAnswer {
   state: Claim['state'] | 'refused';
@@ -74,6 +90,7 @@ export class ClaimRepository {
     private readonly database: Database,
     private readonly self: ApiProcess,
     private readonly changes: MessageChanges,
+    private readonly attempts: AttemptRepository,
     private readonly limits: LimitNotices,
     @Inject(API_CONFIG) config: ApiConfig,
   ) {
@@ -81,10 +98,10 @@ export class ClaimRepository {
   }
 
   /** The next due messages of a session, each with a committed attempt of this process. */
-  async claim(sessionId: string, full: readonly string[] = []): Promise<Claim> {
+  async claim(sessionId: string, { full = [], busy = [], notes = 0 }: ClaimWish = {}): Promise<Claim> {
     await failpoint('api.dispatch.before-claim');
     const ids = Array.from({ length: CLAIM_SIZE }, newWaMessageId);
-    const answer = await this.database.workerSql(async (query) => {
+    const { answer, noted } = await this.database.workerSql(async (query) => {
       const [row] = await query<{ answer: ClaimAnswer }>(CLAIM, [
         sessionId,
         this.self.name,
@@ -94,9 +111,24 @@ export class ClaimRepository {
       ]);
       if (row?.answer.state === 'refused') await this.endRefused(query, row.answer);
       if (row?.answer.state === 'paced') await this.limits.tellPaced(query, sessionId, row.answer.strangers);
-      return row?.answer;
+      return { answer: row?.answer, noted: await this.noteFirst(query, row?.answer, { busy, notes }) };
     });
-    return toClaim(sessionId, answer);
+    return toClaim(sessionId, answer, noted);
+  }
+
+  /** Those that can be called at once are noted in the same go, so that an idle session waits for no second commit. */
+  private async noteFirst(
+    query: Query,
+    answer: ClaimAnswer | undefined,
+    { busy, notes }: Pick<Required<ClaimWish>, 'busy' | 'notes'>,
+  ): Promise<ReadonlySet<string>> {
+    const tenantId = answer?.session?.tenantId;
+    if (tenantId === undefined || notes <= 0) return new Set();
+    const chats = new Set(busy);
+    const first = (answer?.messages ?? []).filter(({ chatId }) => !chats.has(chatId) && chats.add(chatId));
+    if (first.length === 0) return new Set();
+    const keys = first.slice(0, notes).map(({ id, attempt }) => ({ tenantId, messageId: id, attempt }));
+    return this.attempts.noteCalls(query, this.self.name, keys);
   }
 
   private async endRefused(query: Query, { tenantId, refused }: ClaimAnswer): Promise<void> {
@@ -146,7 +178,7 @@ export class ClaimRepository {
   }
 }
 
-function toClaim(sessionId: string, answer: ClaimAnswer | undefined): Claim {
+function toClaim(sessionId: string, answer: ClaimAnswer | undefined, noted: ReadonlySet<string>): Claim {
   if (!answer) return { state: 'idle' };
   const { state, more = false, singly = false, waitMs = null, strangers = false } = answer;
   if (state === 'refused') return { state: 'claimed', messages: [], more: true };
@@ -158,7 +190,7 @@ function toClaim(sessionId: string, answer: ClaimAnswer | undefined): Claim {
     session: session as ClaimedSession,
     expiresAt: message.expiresAt === null ? null : new Date(message.expiresAt),
   }));
-  return { state, messages, more, singly };
+  return { state, messages, noted, more, singly };
 }
 
 /** A message id of the form WhatsApp Web makes: 3EB0 and 18 to 22 upper-case hex digits. */

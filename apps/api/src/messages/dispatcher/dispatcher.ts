@@ -112,7 +112,7 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
       this.logger.error({ err: error, sessionId }, `could not ${what}`);
     };
     const lane = new SessionLane({
-      claim: (full) => this.claims.claim(sessionId, full),
+      claim: (wish) => this.claims.claim(sessionId, wish),
       recover: () => this.recover(sessionId),
       busyElsewhere: () => void this.claims.tellHolder(sessionId).catch(report('tell who sends')),
       note: (messages) =>

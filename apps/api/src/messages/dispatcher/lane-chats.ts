@@ -2,6 +2,9 @@ import type { ClaimedMessage } from './claimed-message.js';
 
 /** Of each chat so many are noted before it is their turn, so that the next call need not wait. */
 const NOTED_PER_CHAT = 2;
+/** So many go into one note, as long as there are others to call. */
+const NOTED_AT_LEAST = 3;
+const READY_AT_LEAST = 2;
 
 /**
  * What a lane has claimed, by chat and in order; and which of it may be called, because that is noted. A chat is here
@@ -34,6 +37,11 @@ export class LaneChats {
     return (this.chats.get(chat)?.length ?? 0) >= NOTED_PER_CHAT;
   }
 
+  /** Noted and not ended, or about to be noted. */
+  get notedCount(): number {
+    return this.asked.size + this.callable.size;
+  }
+
   get ids(): string[] {
     return [...this.chats.keys()];
   }
@@ -63,11 +71,12 @@ export class LaneChats {
   }
 
   /** Those to be noted next, the next of each chat first; counts as asked from now on. `most` noted at a time. */
-  takeUnnoted(most: number): ClaimedMessage[] {
+  takeUnnoted(most: number, sending: ReadonlySet<string>): ClaimedMessage[] {
+    if (!this.isNoteDue(most, sending)) return [];
     const taken: ClaimedMessage[] = [];
     for (let place = 0; place < NOTED_PER_CHAT; place += 1) {
       for (const messages of this.chats.values()) {
-        if (this.asked.size + this.callable.size >= most) return taken;
+        if (this.notedCount >= most) return taken;
         const message = messages[place];
         if (!message || this.asked.has(message) || this.callable.has(message)) continue;
         this.asked.add(message);
@@ -75,6 +84,12 @@ export class LaneChats {
       }
     }
     return taken;
+  }
+
+  /** Few at a time are worth no transaction, unless calls may soon wait for it. */
+  private isNoteDue(most: number, sending: ReadonlySet<string>): boolean {
+    if (most - this.notedCount >= NOTED_AT_LEAST) return true;
+    return this.asked.size + this.listCallable(sending).length < READY_AT_LEAST;
   }
 
   /** It may be called from now on, if it is still here. */

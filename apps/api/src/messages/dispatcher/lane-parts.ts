@@ -1,10 +1,9 @@
-import type { Claim } from './claim-repository.js';
+import type { Claim, ClaimWish } from './claim-repository.js';
 import type { AttemptEnd, AttemptResult, ClaimedMessage } from './claimed-message.js';
 
 /** What a lane does its work with. */
 export interface LaneParts {
-  /** @param full chats that have enough claimed, and are passed over */
-  claim: (full: readonly string[]) => Promise<Claim>;
+  claim: (wish: ClaimWish) => Promise<Claim>;
   /** Gives back what was claimed by a claim whose answer was lost. */
   recover: () => Promise<void>;
   /** Another process has the session's messages. */

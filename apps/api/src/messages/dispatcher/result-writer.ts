@@ -11,6 +11,8 @@ import { ResultRepository } from './result-repository.js';
 
 const LARGEST_GROUP = 100;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
+/** From one group to the next: under load many share a transaction. Nothing waits for what was handed over. */
+const GROUP_EVERY_MS = 25;
 
 interface Pending {
   result: AttemptResult;
@@ -18,7 +20,8 @@ interface Pending {
 }
 
 /**
- * Writes results in groups: what comes while one group is written goes into the next. A database that is away is
+ * Writes results in groups: what comes while one group is written, or shortly after, goes into the next. What has to go
+ * back to the queue holds up its chat, so it is written at once. A database that is away is
  * tried again for as long as the process lives; if that ends first, the attempts stay open and are looked up.
  */
 @Injectable()
@@ -26,6 +29,10 @@ export class ResultWriter {
   private pending: Pending[] = [];
   private running: Promise<void> | undefined;
   private failures = 0;
+  private lastGroupMs = -Infinity;
+  /** Ends the wait for the next group. */
+  private hurry: (() => void) | undefined;
+  private isFlushing = false;
   /** Attempts whose end the database refused in every form: they stay open until this process ends. */
   private readonly abandoned = new Set<string>();
 
@@ -39,6 +46,7 @@ export class ResultWriter {
   write(result: AttemptResult): Promise<void> {
     return new Promise((done) => {
       this.pending.push({ result, done });
+      if (!isHanded(result)) this.hurry?.();
       this.running ??= this.drain();
     });
   }
@@ -51,13 +59,17 @@ export class ResultWriter {
 
   /** Resolves when nothing waits any more. */
   async flush(): Promise<void> {
+    this.isFlushing = true;
+    this.hurry?.();
     await this.running;
+    this.isFlushing = false;
   }
 
   private async drain(): Promise<void> {
     // Answers that come in one go are written in one go.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.pending.length > 0) {
+      await this.gather();
       const group = this.pending.slice(0, LARGEST_GROUP);
       if ((await this.settle(group)) || (await this.settleBySession(group))) continue;
       const isLeft = (one: Pending) => group.includes(one);
@@ -65,6 +77,23 @@ export class ResultWriter {
       await delay(backoff(this.failures++, RETRY));
     }
     this.running = undefined;
+  }
+
+  /** Lets more come, unless something has to be written at once. */
+  private async gather(): Promise<void> {
+    const waitMs = this.lastGroupMs + GROUP_EVERY_MS - performance.now();
+    const canWait = !this.isFlushing && this.pending.every(({ result }) => isHanded(result));
+    if (canWait && waitMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        this.hurry = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.hurry = undefined;
+    }
+    this.lastGroupMs = performance.now();
   }
 
   /** False when the group has to be tried again. */
@@ -132,4 +161,8 @@ export class ResultWriter {
       }
     }
   }
+}
+
+function isHanded({ end }: AttemptResult): boolean {
+  return end.kind === 'outcome' && end.outcome.outcome === 'handed';
 }

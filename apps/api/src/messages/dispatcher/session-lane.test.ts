@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SendOutcome } from '#contracts';
-import { CLAIM_SIZE, type Claim } from './claim-repository.js';
+import { CLAIM_SIZE, type Claim, type ClaimWish } from './claim-repository.js';
 import { attemptKey } from './attempt-repository.js';
 import type { AttemptResult, ClaimedMessage } from './claimed-message.js';
 import type { LaneParts } from './lane-parts.js';
+import { MOST_IN_FLIGHT, MOST_NOTED } from './lane-calls.js';
 import { SessionLane } from './session-lane.js';
 
 interface Queued {
@@ -38,6 +39,7 @@ class Queue {
   readonly called: string[] = [];
   private readonly noted = new Set<string>();
   mostInFlight = 0;
+  mostNoted = 0;
   private inFlight = new Set<string>();
 
   constructor(
@@ -47,12 +49,12 @@ class Queue {
 
   parts(): LaneParts {
     return {
-      claim: (full) => this.claim(full),
+      claim: (wish) => this.claim(wish),
       recover: () => Promise.resolve(),
       busyElsewhere: () => undefined,
       note: async (messages) => {
         await turns(this.next().slowness);
-        for (const { id } of messages) this.noted.add(id);
+        this.addNoted(messages.map(({ id }) => id));
         return new Set(messages.map(({ id, attempt }) => attemptKey(id, attempt)));
       },
       send: (message) => this.send(message),
@@ -61,7 +63,7 @@ class Queue {
     };
   }
 
-  async claim(full: readonly string[] = []): Promise<Claim> {
+  async claim({ full = [], busy = [], notes = 0 }: ClaimWish = {}): Promise<Claim> {
     await turns(this.next().slowness);
     const due = this.messages
       .filter(({ state, chatId }) => state === 'queued' && !full.includes(chatId))
@@ -69,7 +71,19 @@ class Queue {
     if (due.length === 0) return { state: 'idle' };
     for (const message of due) message.state = 'sending';
     await turn();
-    return { state: 'claimed', messages: due.map(toClaimed) };
+    return { state: 'claimed', messages: due.map(toClaimed), noted: this.noteFirst(due, busy, notes) };
+  }
+
+  private noteFirst(due: readonly Queued[], busy: readonly string[], notes: number): Set<string> {
+    const chats = new Set(busy);
+    const first = due.filter(({ chatId }) => !chats.has(chatId) && chats.add(chatId)).slice(0, notes);
+    this.addNoted(first.map(({ id }) => id));
+    return new Set(first.map(({ id }) => attemptKey(id, 1)));
+  }
+
+  private addNoted(ids: readonly string[]): void {
+    for (const id of ids) this.noted.add(id);
+    this.mostNoted = Math.max(this.mostNoted, this.noted.size + this.inFlight.size);
   }
 
   async send({ id, chatId }: ClaimedMessage) {
@@ -86,6 +100,7 @@ class Queue {
   }
 
   async write({ messageId, end }: AttemptResult): Promise<void> {
+    this.noted.delete(messageId);
     await turns(this.next().slowness);
     const message = this.messages.find(({ id }) => id === messageId);
     if (message) message.state = stateAfter(end);
@@ -123,10 +138,10 @@ const stepArb = fc.record({
 });
 
 describe('a lane', () => {
-  it('hands over each message at most once, in order within its chat, four chats at once, whatever is answered', async () => {
+  it('hands over each message at most once, in order within its chat, few at once and few noted, whatever is answered', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.nat(5), { minLength: 1, maxLength: 50 }),
+        fc.array(fc.nat(29), { minLength: 1, maxLength: 60 }),
         fc.array(stepArb, { minLength: 20, maxLength: 60 }),
         async (chats, steps) => {
           let at = 0;
@@ -156,11 +171,27 @@ describe('a lane', () => {
             const inChat = queue.handed.filter((id) => id.startsWith(`${String(chat)}-`));
             expect(inChat).toEqual([...inChat].sort());
           }
-          expect(queue.mostInFlight).toBeLessThanOrEqual(4);
+          expect(queue.mostInFlight).toBeLessThanOrEqual(MOST_IN_FLIGHT);
+          expect(queue.mostNoted).toBeLessThanOrEqual(MOST_NOTED);
         },
       ),
       { numRuns: 300 },
     );
+  });
+
+  it('has few noted at a time, however many chats wait', async () => {
+    const messages = Array.from({ length: 60 }, (_, i): Queued => {
+      const chatId = String(i).padStart(3, '0');
+      return { id: `${chatId}-0`, chatId, state: 'queued' };
+    });
+    let count = 0;
+    const queue = new Queue(messages, () => ({ outcome: HANDED, slowness: (count += 1) % 7 }));
+    const lane = new SessionLane(queue.parts());
+    lane.wake();
+    while (queue.handed.length < messages.length) await turn();
+    await lane.stop();
+    expect(queue.mostInFlight).toBe(MOST_IN_FLIGHT);
+    expect(queue.mostNoted).toBe(MOST_NOTED);
   });
 
   it('gives back what it had not called when it is stopped, and calls nothing more', async () => {

@@ -2,16 +2,13 @@ import { backoff } from '#kernel';
 import { CLAIM_SIZE, type Claim } from './claim-repository.js';
 import { attemptKey } from './attempt-repository.js';
 import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
+import { LaneCalls, MOST_IN_FLIGHT } from './lane-calls.js';
 import { LaneChats } from './lane-chats.js';
 import type { LaneParts, Wake } from './lane-parts.js';
 import { LaneTimer } from './lane-timer.js';
 
-/** Sends of one session under way at a time, each in another chat. */
-const MOST_IN_FLIGHT = 4;
 /** The next claim is made when this few messages are left, so that the node never waits for it. */
-const REFILL_AT = 4;
-/** Calls noted at a time: those under way, and those that come next. What crashes has as many to be looked up. */
-const MOST_NOTED = 2 * MOST_IN_FLIGHT;
+const REFILL_AT = MOST_IN_FLIGHT;
 /** Another process claims; or has messages of the session under way, and takes what is due itself. */
 const OTHERS = { locked: { baseMs: 5, maxMs: 250 }, busy: { baseMs: 100, maxMs: 1_000 } };
 /** New messages for a session that is away do not each ask for it; its return does. */
@@ -19,8 +16,6 @@ const HELD_PAUSE_MS = 1_000;
 const FAILED_CLAIM_RETRY_MS = 1_000;
 /** What is new may be for a chat that has enough. */
 const PASSED_OVER_PAUSE_MS = 20;
-/** Sends under way that show "typing" first; they take nothing from the others. */
-const MOST_TYPING = 32;
 /** A policy may be changed, and a stranger may write, without a word to this lane. */
 const LONGEST_REST_MS = 60_000;
 /** Until something under way has ended that this lane does not know of. */
@@ -39,9 +34,7 @@ const PAUSE = { baseMs: 500, maxMs: 30_000 };
  */
 export class SessionLane {
   private readonly chats = new LaneChats();
-  private readonly sending = new Set<string>();
-  /** Chats of these in which "typing" shows first. */
-  private readonly typing = new Set<string>();
+  private readonly slots = new LaneCalls();
   private mayHaveMore = false;
   private claiming: Promise<void> | undefined;
   /** More may be claimed only when nothing is under way. */
@@ -55,9 +48,10 @@ export class SessionLane {
   private waits = 0;
   /** The answer of a claim was lost: it may have been made all the same. */
   private mayHaveLost = false;
-  private isCallingAlone = false;
   /** What the claim under way brings goes back. */
   private givesBackNext = false;
+  /** Notes that the claim under way may make. */
+  private reservedNotes = 0;
   private stopped = false;
   private readonly calls = new Set<Promise<void>>();
   /** Messages on their way back into the queue: until they are there, what stands behind them could be claimed. */
@@ -118,7 +112,7 @@ export class SessionLane {
 
   private step(): void {
     if (this.stopped) return;
-    const toNote = this.chats.takeUnnoted(MOST_NOTED + this.typing.size);
+    const toNote = this.chats.takeUnnoted(this.slots.mostNoted - this.reservedNotes, this.slots.sending);
     if (toNote.length > 0) void this.note(toNote);
     this.callNext();
     if (this.mayHaveMore && this.canClaim) this.refill();
@@ -127,25 +121,15 @@ export class SessionLane {
   private get canClaim(): boolean {
     if (this.claiming || this.goingBack > 0) return false;
     if (this.isSingly) return this.chats.size === 0 && this.calls.size === 0;
-    return this.chats.nearest <= REFILL_AT + this.typing.size;
+    return this.chats.nearest <= REFILL_AT + this.slots.typingCount;
   }
 
   private callNext(): void {
-    const callable = this.chats.listCallable(this.sending);
-    const suspect = callable.find(({ crashes }) => crashes > 0);
-    if (suspect) {
-      if (this.sending.size === 0) this.call(suspect);
-      return;
+    for (;;) {
+      const next = this.slots.next(this.chats.listCallable(this.slots.sending));
+      if (!next) return;
+      this.call(next);
     }
-    for (const message of callable) {
-      if (this.isCallingAlone) return;
-      if (this.hasRoom(message)) this.call(message);
-    }
-  }
-
-  private hasRoom({ typing }: ClaimedMessage): boolean {
-    if (typing) return this.typing.size < MOST_TYPING;
-    return this.sending.size - this.typing.size < MOST_IN_FLIGHT;
   }
 
   private async note(messages: readonly ClaimedMessage[]): Promise<void> {
@@ -178,6 +162,7 @@ export class SessionLane {
     this.givesBackNext = false;
     this.claiming = this.claim().finally(() => {
       this.claiming = undefined;
+      this.reservedNotes = 0;
       this.step();
     });
   }
@@ -187,7 +172,12 @@ export class SessionLane {
       if (this.mayHaveLost) await this.parts.recover();
       this.mayHaveLost = false;
       this.passedOver = new Set(this.chats.listFull());
-      const claim = await this.parts.claim([...this.passedOver]);
+      this.reservedNotes = Math.max(0, this.slots.mostNoted - this.chats.nearest);
+      const claim = await this.parts.claim({
+        full: [...this.passedOver],
+        busy: this.chats.ids,
+        notes: this.reservedNotes,
+      });
       if (claim.state === 'busy' || claim.state === 'locked') this.waitForOthers(claim.state);
       else this.waits = 0;
       if (claim.state === 'claimed') this.take(claim);
@@ -202,11 +192,19 @@ export class SessionLane {
     }
   }
 
-  private take({ messages, more = false, singly = false }: Extract<Claim, { state: 'claimed' }>): void {
+  private take({
+    messages,
+    noted,
+    more = false,
+    singly = false,
+  }: Extract<Claim, { state: 'claimed' }>): void {
     this.isSingly = singly;
     for (const message of messages) {
       if (this.givesBackNext || this.disturbed.has(message.chatId)) this.write(message, { kind: 'released' });
-      else this.chats.add(message);
+      else {
+        this.chats.add(message);
+        if (noted?.has(attemptKey(message.id, message.attempt))) this.chats.noted(message);
+      }
     }
     if (more || messages.length >= CLAIM_SIZE) this.mayHaveMore = true;
   }
@@ -234,9 +232,7 @@ export class SessionLane {
   }
 
   private call(message: ClaimedMessage): void {
-    this.sending.add(message.chatId);
-    if (message.typing) this.typing.add(message.chatId);
-    this.isCallingAlone = message.crashes > 0;
+    this.slots.begin(message);
     const call = this.send(message).finally(() => {
       this.calls.delete(call);
       this.step();
@@ -247,9 +243,7 @@ export class SessionLane {
   private async send(message: ClaimedMessage): Promise<void> {
     const isExpired = message.expiresAt !== null && message.expiresAt.getTime() <= Date.now();
     const end: AttemptEnd = isExpired ? { kind: 'released' } : await this.parts.send(message);
-    this.sending.delete(message.chatId);
-    this.typing.delete(message.chatId);
-    this.isCallingAlone = false;
+    this.slots.end(message);
     this.chats.remove(message);
     this.mayHaveMore ||= this.passedOver.has(message.chatId) && !this.chats.isFull(message.chatId);
     this.write(message, end);
@@ -276,7 +270,7 @@ export class SessionLane {
   }
 
   private releaseChat(chat: string): void {
-    for (const message of this.chats.removeUncalled(chat, this.sending.has(chat))) {
+    for (const message of this.chats.removeUncalled(chat, this.slots.sending.has(chat))) {
       this.write(message, { kind: 'released' });
     }
   }

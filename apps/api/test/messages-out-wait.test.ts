@@ -3,6 +3,7 @@ import { waitFor } from '../../../test/support/index.js';
 import type { Answer } from '../../../test/support/http-client.js';
 import { HealthRegistry } from '../src/health/index.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
+import { MessageWaiter } from '../src/messages/message-waiter.js';
 import { ALEX, handed, Messaging } from './messaging.js';
 
 const MOST_OF_TENANT = 100;
@@ -31,12 +32,39 @@ describe('answers that wait', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
     const sends = () =>
       messaging.node.callsOf('message.send').filter((call) => call.sessionId === session.id);
-    await waitFor(() => sends().length === requests.length, { what: 'all to be sent' });
+    await waitFor(() => sends().length === requests.length, { what: 'all to be sent', deadlineMs: 90_000 });
     for (const call of sends()) await messaging.ack(session.id, String(call.waMessageId), 2);
     await Promise.all(requests);
     const delivered = answers.filter(({ status }) => status === 200);
     expect(delivered.length).toBeGreaterThanOrEqual(MOST_OF_TENANT - 5);
     expect(delivered.every(({ body }) => body.status === 'delivered')).toBe(true);
+  });
+
+  it('end when their clients hang up, and make room for others', async () => {
+    const { tenant, session } = await messaging.connect();
+    const gone = new AbortController();
+    const begun = Array.from({ length: MOST_OF_TENANT }, () =>
+      fetch(`${messaging.api.baseUrl}/api/v1/messages?wait=delivered`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${tenant.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify(text),
+        signal: gone.signal,
+      }),
+    );
+    const waits = () => messaging.api.app.get(MessageWaiter, { strict: false }).waiting(tenant.tenantId);
+    await waitFor(() => waits() === MOST_OF_TENANT, { what: 'all to wait', deadlineMs: 90_000 });
+    const startedMs = performance.now();
+    gone.abort();
+    await Promise.allSettled(begun);
+    await waitFor(() => waits() === 0, { what: 'the end of all waits' });
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
+    const next = tenant.client.post<MessageResource>('/messages?wait=delivered', text);
+    await waitFor(() => waits() === 1, { what: 'the next one to wait' });
+    const sends = () =>
+      messaging.node.callsOf('message.send').filter((call) => call.sessionId === session.id);
+    await waitFor(() => sends().length > MOST_OF_TENANT, { what: 'all to be sent', deadlineMs: 90_000 });
+    for (const call of sends()) await messaging.ack(session.id, String(call.waMessageId), 2);
+    expect((await next).status).toBe(200);
   });
 
   it('are given as far as it came when the process is about to end', async () => {

@@ -46,6 +46,25 @@ describe.each(['classic', '2026-09'] as const)('"typing" before a message, in bu
     ]);
   });
 
+  it('is not followed by a message whose time is over by then, nor by those behind it in the chat', async () => {
+    const late = {
+      ...textSend(`${FRIEND}@c.us`, 'too late'),
+      typingMs: TYPING_MS,
+      expiresInMs: TYPING_MS / 3,
+    };
+    const behind = { ...textSend(`${FRIEND}@c.us`, 'behind it'), expiresInMs: TYPING_MS / 2 };
+    const inTime = { ...textSend(`${FRIEND}@c.us`, 'in time'), expiresInMs: 120_000 };
+    const answers = await Promise.all([send(late), send(behind), send(inTime)]);
+    const expired = { outcome: 'not_sent', code: 'expired', retry: false };
+    expect(answers).toMatchObject([expired, expired, { outcome: 'handed' }]);
+    const bodies = (await harness.control<{ body: string }[]>('GET', `/sent?from=${ME}`)).map(
+      ({ body }) => body,
+    );
+    expect(bodies).toContain('in time');
+    expect(bodies).not.toContain('too late');
+    expect(bodies).not.toContain('behind it');
+  });
+
   it('is left out for a number that is not on WhatsApp, which gets its own answer', async () => {
     const answer = await send({ ...textSend(`${STRANGER}@c.us`, 'nobody'), typingMs: TYPING_MS });
     expect(answer).toMatchObject({ outcome: 'not_sent', code: 'not_on_whatsapp', retry: false });

@@ -61,6 +61,7 @@ export const sendOutcomeSchema = z.discriminatedUnion('outcome', [
       'page_gone',
       'page_crashed',
       'busy',
+      'expired',
     ]),
     reason: z.string().max(500),
   }),
@@ -123,6 +124,8 @@ export const NODE_COMMANDS = {
       linkPreview: z.boolean(),
       /** Boot of the node that it is meant for, and no other's to send. */
       nodeBootId: z.string().optional(),
+      /** After so long, from its arrival on, it is not handed over any more: `expired`. A stretch, as clocks differ. */
+      expiresInMs: z.number().nonnegative().optional(),
       /** The chat shows "typing" for so long before the hand-over. */
       typingMs: z.int().min(0).max(LONGEST_TYPING_MS).optional(),
     }),

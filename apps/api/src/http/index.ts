@@ -1,4 +1,5 @@
 export { answerProblem } from './answer-problem.js';
+export { hangUpOf } from './hang-up.js';
 export { NestLogger, LOGGER } from './logger.js';
 export { ApiProblems, Operation, type OperationOptions } from './operation.js';
 export {

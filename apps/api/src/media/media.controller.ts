@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
+import type { IdempotentAnswer } from '../idempotency/index.js';
 import { Operation, type ApiReply, type ApiRequest, type Page } from '../http/index.js';
 import { MEDIA_KINDS } from './media-kind.js';
 import {
@@ -9,7 +10,6 @@ import {
   MediaListQuery,
   MediaPageDto,
   MediaParams,
-  toMediaResource,
   type MediaResource,
 } from './media.dto.js';
 import { MediaService } from './media.service.js';
@@ -40,18 +40,24 @@ export class MediaController {
     summary: 'Upload a file',
     description:
       'Streamed into the object store. The media type is found from the bytes; the declared one is a hint.',
-    idempotent: 'not_idempotent',
+    idempotent: 'by_key',
     answer: { status: 201, type: MediaDto, example: MEDIA_EXAMPLE },
-    problems: ['invalid_multipart', 'media_too_large', 'unsupported_media_type'],
+    problems: [
+      'invalid_multipart',
+      'media_too_large',
+      'unsupported_media_type',
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+    ],
   })
   async upload(
     @CurrentKey() auth: AuthContext,
     @Req() request: ApiRequest,
     @Res({ passthrough: true }) reply: ApiReply,
-  ): Promise<MediaResource> {
-    const media = await this.media.upload(auth, request);
-    void reply.header('Location', `/api/v1/media/${media.id}`);
-    return toMediaResource(media);
+  ): Promise<IdempotentAnswer<MediaResource>> {
+    const answer = await this.media.upload(auth, request);
+    void reply.header('Location', `/api/v1/media/${answer.body.id}`);
+    return answer;
   }
 
   @Get()

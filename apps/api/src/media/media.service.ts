@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { AppError } from '#kernel';
+import { Database } from '#database';
+import { AppError, isAppError } from '#kernel';
 import { MediaStore, MediaStoreError } from '#media-store';
 import type { AuthContext } from '../auth/index.js';
+import { IdempotencyService, idempotentRequestOf, type IdempotentAnswer } from '../idempotency/index.js';
 import { LOGGER, readPage, toPage, type ApiReply, type ApiRequest, type Page } from '../http/index.js';
 import { attachmentNamed, parseRange } from './content-range.js';
 import { MediaIntake, storeAway } from './media-intake.js';
@@ -23,10 +25,18 @@ export class MediaService {
     private readonly repository: MediaRepository,
     private readonly intake: MediaIntake,
     private readonly store: MediaStore,
+    private readonly database: Database,
+    private readonly idempotency: IdempotencyService,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  async upload(auth: AuthContext, request: ApiRequest): Promise<MediaRecord> {
+  /**
+   * Takes a file in. Under an Idempotency-Key once: the file of a repeated request is compared with that of the first,
+   * and is not kept.
+   */
+  async upload(auth: AuthContext, request: ApiRequest): Promise<IdempotentAnswer<MediaResource>> {
+    // A key that is none is refused before the file is read.
+    idempotentRequestOf(request, null);
     const take = ({ stream, filename, mimeType }: FormFile, early: Record<string, string>) => {
       const kind = uploadFieldsSchema.safeParse(early).data?.kind;
       return this.intake.take(auth.tenantId, stream, {
@@ -40,7 +50,7 @@ export class MediaService {
     const undo = (media: MediaRecord) => this.intake.discard(media);
     const { fields, file } = await readForm(request, uploadFieldsSchema, take, undo);
     await this.assertFits(file, fields.kind);
-    return file;
+    return this.once(auth, request, { fields, file: file.sha256 }, file);
   }
 
   async list(auth: AuthContext, query: MediaListQuery): Promise<Page<MediaResource>> {
@@ -99,6 +109,28 @@ export class MediaService {
       if (!(error instanceof MediaStoreError && error.code === 'not_found')) throw storeAway(error);
       this.logger.error({ err: error, mediaId: media.id }, 'a stored file is missing in the object store');
       throw noSuchMedia();
+    }
+  }
+
+  private async once(
+    { tenantId }: AuthContext,
+    request: ApiRequest,
+    content: object,
+    file: MediaRecord,
+  ): Promise<IdempotentAnswer<MediaResource>> {
+    const idempotent = idempotentRequestOf(request, content);
+    const body = toMediaResource(file);
+    const work = () => Promise.resolve({ status: 201, body, resourceId: file.id });
+    try {
+      const answer = await this.database.tenantSql(tenantId, (query) =>
+        this.idempotency.run(query, tenantId, idempotent, work),
+      );
+      if (answer.replayed) await this.intake.discard(file);
+      return answer;
+    } catch (error) {
+      // An answer that may be stored names this file.
+      if (!(isAppError(error) && error.outcome === 'unknown')) await this.intake.discard(file);
+      throw error;
     }
   }
 

@@ -42,13 +42,14 @@ export class MessageWaiter {
   ) {}
 
   /**
-   * The message when it is that far, when it has ended otherwise, or as it is: after 30 seconds, when too many wait, or
-   * when this process is about to end.
+   * The message when it is that far, when it has ended otherwise, or as it is: after 30 seconds, when too many wait, when
+   * this process is about to end, or when nobody waits for the answer any more.
    */
   async wait(
     auth: AuthContext,
     id: string,
     target: WaitFor,
+    hungUp?: AbortSignal,
   ): Promise<{ message: StoredMessage; isDone: boolean }> {
     const { tenantId } = auth;
     const others = this.ofTenant.get(tenantId) ?? 0;
@@ -56,7 +57,7 @@ export class MessageWaiter {
     this.waits += 1;
     this.ofTenant.set(tenantId, others + 1);
     try {
-      return await this.look(auth, id, target, mayWait ? LONGEST_WAIT_MS : 0);
+      return await this.look(auth, id, target, mayWait ? LONGEST_WAIT_MS : 0, hungUp);
     } finally {
       this.waits -= 1;
       const left = (this.ofTenant.get(tenantId) ?? 1) - 1;
@@ -65,16 +66,29 @@ export class MessageWaiter {
     }
   }
 
-  private async look(auth: AuthContext, id: string, target: WaitFor, longestMs: number) {
+  /** How many requests of a tenant wait in this process. */
+  waiting(tenantId: string): number {
+    return this.ofTenant.get(tenantId) ?? 0;
+  }
+
+  private async look(
+    auth: AuthContext,
+    id: string,
+    target: WaitFor,
+    longestMs: number,
+    hungUp: AbortSignal | undefined,
+  ) {
     const until = performance.now() + longestMs;
     for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, SLOWEST_LOOK_MS)) {
-      const change = this.nextChange(id, Math.min(pauseMs, Math.max(0, until - performance.now())));
+      const waitMs = Math.min(pauseMs, Math.max(0, until - performance.now()));
+      const change = this.nextChange(id, waitMs, hungUp);
       const message = await this.messages.get(auth, id).catch((error: unknown) => {
         change.cancel();
         throw error;
       });
       const isDone = (target === 'sent' ? SENT : DELIVERED).has(message.status) || ENDED.has(message.status);
-      if (isDone || this.health.isLeaving || performance.now() >= until) {
+      const isOver = this.health.isLeaving || hungUp?.aborted === true || performance.now() >= until;
+      if (isDone || isOver) {
         change.cancel();
         return { message, isDone };
       }
@@ -82,14 +96,20 @@ export class MessageWaiter {
     }
   }
 
-  private nextChange(id: string, withinMs: number): { happened: Promise<void>; cancel: () => void } {
+  private nextChange(
+    id: string,
+    withinMs: number,
+    hungUp: AbortSignal | undefined,
+  ): { happened: Promise<void>; cancel: () => void } {
     let cancel = () => {};
     const happened = new Promise<void>((resolve) => {
       const end = () => {
         clearTimeout(timer);
         stop();
+        hungUp?.removeEventListener('abort', end);
         resolve();
       };
+      hungUp?.addEventListener('abort', end);
       const timer = setTimeout(end, withinMs);
       const stop = this.watch.follow(id, () => setTimeout(end, SETTLE_MS));
       cancel = end;

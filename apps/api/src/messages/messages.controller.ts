@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
-import { API_PREFIX, Operation, type ApiReply, type ApiRequest, type Page } from '../http/index.js';
+import { API_PREFIX, hangUpOf, Operation, type ApiReply, type ApiRequest, type Page } from '../http/index.js';
 import { Idempotency, IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
 import { MessageDto, MessagePageDto, type MessageResource } from './message-resource.js';
 import { MESSAGE_EXAMPLE, MessageListQuery, MessageParams, type DryRun } from './messages.dto.js';
@@ -40,7 +40,10 @@ export class MessagesController {
     @Idempotency() idempotency: IdempotentRequest | undefined,
     @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<SendAnswer> {
-    return located(await this.messages.send(auth, body, query, idempotency), reply);
+    return located(
+      await this.messages.send(auth, body, { ...query, hungUp: hangUpOf(reply) }, idempotency),
+      reply,
+    );
   }
 
   @Post('send-text')
@@ -59,7 +62,10 @@ export class MessagesController {
     @Idempotency() idempotency: IdempotentRequest | undefined,
     @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<SendAnswer> {
-    return located(await this.messages.sendText(auth, body, query, idempotency), reply);
+    return located(
+      await this.messages.sendText(auth, body, { ...query, hungUp: hangUpOf(reply) }, idempotency),
+      reply,
+    );
   }
 
   @Post('send-media')
@@ -80,7 +86,10 @@ export class MessagesController {
     @Query() query: SendQueryDto,
     @Res({ passthrough: true }) reply: ApiReply,
   ): Promise<SendAnswer> {
-    return located(await this.messages.sendMedia(auth, request, query), reply);
+    return located(
+      await this.messages.sendMedia(auth, request, { ...query, hungUp: hangUpOf(reply) }),
+      reply,
+    );
   }
 
   @Get(['', 'list'])

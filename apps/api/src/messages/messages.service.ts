@@ -33,7 +33,7 @@ import {
   sendMessageSchema,
   type SendMediaRequest,
   type SendMessageRequest,
-  type SendQuery,
+  type SendOptions,
   type SendTextRequest,
 } from './send-request.js';
 import type { StoredMessage } from './stored-message.js';
@@ -65,20 +65,25 @@ export class MessagesService {
   async send(
     auth: AuthContext,
     request: SendMessageRequest,
-    query: SendQuery,
+    query: SendOptions,
     idempotency?: IdempotentRequest,
     file?: MediaRecord,
   ): Promise<SendAnswer> {
     if (query.dryRun) return new IdempotentAnswer(200, await this.preview.preview(auth, request));
     const answer = await this.sender.send(auth, request, idempotency, file);
-    return query.wait ? this.held(auth, answer, query.wait) : answer;
+    return query.wait ? this.held(auth, answer, query.wait, query.hungUp) : answer;
   }
 
   /** What is accepted stays accepted: a look that fails must not read as if nothing had been taken. */
-  private async held(auth: AuthContext, answer: AcceptAnswer, target: WaitFor): Promise<AcceptAnswer> {
+  private async held(
+    auth: AuthContext,
+    answer: AcceptAnswer,
+    target: WaitFor,
+    hungUp: AbortSignal | undefined,
+  ): Promise<AcceptAnswer> {
     const { id } = answer.body;
     try {
-      const { message, isDone } = await this.waiter.wait(auth, id, target);
+      const { message, isDone } = await this.waiter.wait(auth, id, target, hungUp);
       return new IdempotentAnswer(isDone ? 200 : 202, await this.resourceOf(message), answer.replayed);
     } catch (error) {
       this.logger.warn({ err: error, messageId: id }, 'an accepted message could not be waited for');
@@ -89,7 +94,7 @@ export class MessagesService {
   sendText(
     auth: AuthContext,
     { session, to, recipient, message }: SendTextRequest,
-    query: SendQuery,
+    query: SendOptions,
     idempotency?: IdempotentRequest,
   ): Promise<SendAnswer> {
     const request = sendMessageSchema.parse({ session, to: to ?? recipient, type: 'text', text: message });
@@ -97,7 +102,7 @@ export class MessagesService {
   }
 
   /** A form with a file, or JSON with a url. */
-  async sendMedia(auth: AuthContext, request: ApiRequest, query: SendQuery): Promise<SendAnswer> {
+  async sendMedia(auth: AuthContext, request: ApiRequest, query: SendOptions): Promise<SendAnswer> {
     if (request.isMultipart()) return this.sendForm(auth, request, query);
     const { url, type, ...body } = sendMediaSchema.parse(request.body ?? {});
     const idempotency = idempotentRequestOf(request);
@@ -152,7 +157,7 @@ export class MessagesService {
     return this.get(auth, id);
   }
 
-  private async sendForm(auth: AuthContext, request: ApiRequest, query: SendQuery): Promise<SendAnswer> {
+  private async sendForm(auth: AuthContext, request: ApiRequest, query: SendOptions): Promise<SendAnswer> {
     const take = ({ stream, filename, mimeType }: FormFile, early: Record<string, string>) => {
       const type = sendMediaFieldsSchema.safeParse(early).data?.type;
       const kind = type && kindOfType(type);
@@ -179,7 +184,7 @@ export class MessagesService {
     auth: AuthContext,
     message: SendMessageRequest,
     url: string,
-    query: SendQuery,
+    query: SendOptions,
     idempotency: IdempotentRequest | undefined,
   ): Promise<SendAnswer> {
     await this.sender.check(auth, message);

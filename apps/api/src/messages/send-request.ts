@@ -156,3 +156,8 @@ export const sendQuerySchema = z.strictObject({
 });
 export class SendQueryDto extends createZodDto(sendQuerySchema) {}
 export type SendQuery = z.infer<typeof sendQuerySchema>;
+
+export interface SendOptions extends SendQuery {
+  /** Aborted when nobody waits for the answer any more. */
+  hungUp?: AbortSignal;
+}

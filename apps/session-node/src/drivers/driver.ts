@@ -148,7 +148,7 @@ export interface DriverOptions {
 
 export type SendOrder = Pick<
   NodeRequest<'message.send'>,
-  'waMessageId' | 'chatId' | 'content' | 'media' | 'quotedWaKey' | 'linkPreview' | 'typingMs'
+  'waMessageId' | 'chatId' | 'content' | 'media' | 'quotedWaKey' | 'linkPreview' | 'typingMs' | 'expiresInMs'
 >;
 export type DownloadOrder = Pick<NodeRequest<'media.download'>, 'waKey' | 'objectKey' | 'maxBytes'>;
 

@@ -55,6 +55,7 @@ export function settleAttempt(message: MessageState, end: AttemptEnd, context: S
   }
   const attempt = { outcome: 'not_sent' as const, reason: outcome.code, lookup: false };
   if (!isOpen) return { message, attempt };
+  if (outcome.code === 'expired') return { message: expire(message, now), attempt };
   const final = finalCode(outcome, failures, crashes) ?? sessionEnd;
   return { message: final === null ? requeue(message, failures, now) : fail(message, final, now), attempt };
 }
@@ -99,6 +100,11 @@ function settleHanded(message: MessageState, outcome: Handed, now: Date): Settle
 
 export function fail(message: MessageState, errorCode: string, now: Date): MessageState {
   return { ...message, status: 'failed', errorCode, errorDetail: null, endedAt: now };
+}
+
+/** Its time was over before it left. */
+export function expire(message: MessageState, now: Date): MessageState {
+  return { ...message, status: 'expired', errorCode: 'expired', endedAt: now };
 }
 
 function requeue(message: MessageState, failures: number, now: Date): MessageState {

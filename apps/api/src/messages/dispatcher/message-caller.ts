@@ -44,6 +44,7 @@ export class MessageCaller {
           quotedWaKey: message.quotedWaKey,
           linkPreview: message.linkPreview,
           typingMs: message.typing ? typingTime(message.content) : 0,
+          ...(message.expiresAt && { expiresInMs: Math.max(0, message.expiresAt.getTime() - Date.now()) }),
         },
         { timeoutMs },
       );

@@ -3,7 +3,7 @@ import { Database, type Query } from '#database';
 import type { SessionEndCode } from '../../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
 import { attemptKey } from './attempt-repository.js';
-import { fail, giveBack } from './attempt-results.js';
+import { expire, fail, giveBack } from './attempt-results.js';
 
 /** Messages that one sweep changes; what is left is found by the next, a second later. */
 export const SWEPT_AT_ONCE = 1_000;
@@ -88,12 +88,7 @@ export class SweepRepository {
   }
 
   expire(): Promise<string[]> {
-    return this.queued(FIND_EXPIRED, (message, now) => ({
-      ...message,
-      status: 'expired',
-      errorCode: 'expired',
-      endedAt: now,
-    }));
+    return this.queued(FIND_EXPIRED, expire);
   }
 
   /** What is queued for a session that has ended. */

@@ -18,6 +18,9 @@ const FALLBACK_NAME = 'file';
 
 type MediaKind = Exclude<MediaType, 'sticker'>;
 
+/** With the time, by the clock that never runs back, after which it is not handed over. */
+type TimedOrder = SendOrder & { untilMs: number };
+
 /** Hands messages over, those of one chat one after the other, and says honestly what became of each. */
 export class SendDesk {
   /** The last send of each chat that has one under way. */
@@ -37,8 +40,9 @@ export class SendDesk {
     if (this.waiting >= MAX_WAITING)
       return Promise.resolve(notSent('busy', 'too many sends wait for this session'));
     this.waiting += 1;
-    const { chatId } = order;
-    const mine = (this.lanes.get(chatId) ?? Promise.resolve()).then(() => this.sendNow(order));
+    const { chatId, expiresInMs = Infinity } = order;
+    const timed = { ...order, untilMs: performance.now() + expiresInMs };
+    const mine = (this.lanes.get(chatId) ?? Promise.resolve()).then(() => this.sendNow(timed));
     this.lanes.set(chatId, mine);
     return mine.finally(() => {
       this.waiting -= 1;
@@ -46,7 +50,8 @@ export class SendDesk {
     });
   }
 
-  private async sendNow(order: SendOrder): Promise<SendOutcome> {
+  private async sendNow(order: TimedOrder): Promise<SendOutcome> {
+    if (isOver(order)) return expired();
     if (order.typingMs && !this.isGone()) await this.showTyping(order.chatId, order.typingMs);
     if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
     const { content, media } = order;
@@ -77,8 +82,10 @@ export class SendDesk {
     }
   }
 
-  private async handOver(order: SendOrder, raw: RawSendOrder, bytes: number): Promise<SendOutcome> {
+  private async handOver(order: TimedOrder, raw: RawSendOrder, bytes: number): Promise<SendOutcome> {
     await failpoint('node.send.before-hand-over');
+    // Typing, the upload and those before it in its chat took their time.
+    if (isOver(order)) return expired();
     try {
       const result = await this.agent().call('send', [raw], transferTimeoutMs(bytes) - (order.typingMs ?? 0));
       await failpoint('node.send.after-hand-over');
@@ -135,6 +142,19 @@ function toOutcome(result: RawSendResult): SendOutcome {
 
 function notSent(code: 'busy' | 'page_gone' | 'page_crashed', reason: string): SendOutcome {
   return { outcome: 'not_sent', retry: true, code, reason };
+}
+
+function isOver({ untilMs }: TimedOrder): boolean {
+  return performance.now() >= untilMs;
+}
+
+function expired(): SendOutcome {
+  return {
+    outcome: 'not_sent',
+    retry: false,
+    code: 'expired',
+    reason: 'its time was over before the hand-over',
+  };
 }
 
 function unknown(error: unknown): SendOutcome {

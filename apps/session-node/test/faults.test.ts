@@ -55,8 +55,9 @@ describe('a session to which WhatsApp Web misbehaves', () => {
 
   it('takes a new browser when the connection does not come back', async () => {
     const { browserPid } = await diagnostics();
-    await harness.control('POST', `/logins/${ME}/drop`, { forMs: 25_000 });
+    await harness.control('POST', `/logins/${ME}/drop`, { forMs: 600_000 });
     await waitForReason('start_timeout');
+    await harness.control('POST', `/logins/${ME}/drop`, { forMs: 0 });
     await harness.waitForState(session, 'connected');
     expect((await diagnostics()).browserPid).not.toBe(browserPid);
   }, 180_000);

@@ -89,12 +89,18 @@ describe('a key', () => {
     await owner.query('ALTER TABLE api_keys DISABLE TRIGGER api_keys_changed');
     await owner.query(`UPDATE api_keys SET revoked_at = now() WHERE id = $1`, [keyId]);
     await owner.query('ALTER TABLE api_keys ENABLE TRIGGER api_keys_changed');
-    const startMs = performance.now();
-    await waitFor(async () => (await client.get('/limits')).status === 401, {
-      what: 'the revocation',
-      deadlineMs: 10_000,
-    });
-    expect(performance.now() - startMs).toBeLessThan(6_000);
+    const revokedMs = performance.now();
+    let lastUseMs = revokedMs;
+    await waitFor(
+      async () => {
+        const askedMs = performance.now();
+        const { status } = await client.get('/limits');
+        if (status === 200) lastUseMs = askedMs;
+        return status === 401;
+      },
+      { what: 'the revocation', deadlineMs: 30_000 },
+    );
+    expect(lastUseMs - revokedMs).toBeLessThan(5_000);
   });
 
   it('of a suspended tenant says so, and works again when the tenant does', async () => {

@@ -33,3 +33,16 @@ it('tells the node how long a message may still leave, and ends as expired what 
   const told = (await eventsOf(messaging.api, tenant.tenantId, 'message.')).map(({ type }) => type);
   expect(told).toEqual(['message.expired']);
 });
+
+it('says once of a message that nobody knows the fate of', async () => {
+  const { tenant } = await messaging.connect();
+  messaging.node.scripts['message.send'] = () => ({ outcome: 'unknown', reason: 'the page was lost' });
+  const { body } = await tenant.client.post<MessageResource>('/messages', {
+    to: ALEX,
+    type: 'text',
+    text: 'Hi',
+  });
+  await statusOf(tenant, body.id, 'unknown');
+  const told = await eventsOf(messaging.api, tenant.tenantId, 'message.');
+  expect(told).toMatchObject([{ type: 'message.unknown', data: { messageId: body.id, status: 'unknown' } }]);
+});

@@ -23,6 +23,17 @@ describe('many messages at once', () => {
     return counts;
   };
 
+  /** The network has its connection again; the node may say `connected` for a while yet when it is lost. */
+  const login = () =>
+    waitFor(
+      async () => {
+        type Logins = { linked: { phone: string; connected: boolean }[] };
+        const { linked } = await harness.control<Logins>('GET', '/logins');
+        return linked.some(({ phone, connected }) => phone === ME && connected);
+      },
+      { what: 'the login to be connected' },
+    );
+
   beforeAll(async () => {
     await harness.start();
     await harness.control('POST', '/accounts', { phone: FRIEND, name: 'Friend' });
@@ -45,6 +56,7 @@ describe('many messages at once', () => {
     const ids: string[] = [];
     for (let round = 0; round < 3; round += 1) {
       for (let count = 0; count < 20; count += 1) ids.push(await receive(`round ${round}, ${count}`));
+      await login();
       await harness.control('POST', `/logins/${ME}/reload`);
       for (let count = 0; count < 20; count += 1) ids.push(await receive(`round ${round}, later ${count}`));
       await harness.waitForState(session, 'connected');

@@ -1,63 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Simulator } from '../../apps/simulator/src/index.js';
 import { newPhone } from '../support/session-steps.js';
 import type { BenchRun } from './bench-run.js';
-import { cpuEach, cpuSplit, type ContenderPids, type CpuSplit } from './cpu-split.js';
+import { cpuEach, cpuSplit } from './cpu-split.js';
+import {
+  CHATS,
+  LATENCY_MESSAGES,
+  MESSAGES_OF_EACH_OF_TEN,
+  MESSAGES_OF_ONE,
+  PAUSE_MS,
+  SERIAL,
+  SESSIONS,
+  WARM_UP_MESSAGES,
+  type Sender,
+  type SendOrder,
+  type Rate,
+  type DispatchResult,
+} from './dispatch-plan.js';
 import { reportDispatch } from './dispatch-report.js';
 import { HandOverWatch, rateOf } from './hand-over-watch.js';
 import { startPlainSender } from './plain-sender.js';
 import { median } from './statistics.js';
 import { startWagateSender } from './wagate-sender.js';
 
-export const SESSIONS = 10;
-export const CHATS = 8;
-/** Calls of the plain library at a time: one after the other, and as many as there are chats. */
-export const SERIAL = 1;
 const OVERLAPPING = CHATS;
-export const LATENCY_MESSAGES = 100;
-export const PAUSE_MS = 150;
-export const WARM_UP_MESSAGES = 40;
-export const MESSAGES_OF_ONE = 400;
-export const MESSAGES_OF_EACH_OF_TEN = 60;
 const DEADLINE_MS = 180_000;
 /** After the last hand-over: answers, acknowledgements and their rows. */
 const AFTERMATH_MS = 1_000;
-
-/** Linked sessions that send, with or without wagate. */
-export interface Sender {
-  simulator: Simulator;
-  pids: ContenderPids;
-  /** Sends one message from the first session. Times of `nowMs()`. */
-  send(to: string, body: string): Promise<{ calledAtMs: number; acceptedAtMs: number }>;
-  /** Each of the first `sessions` sends `count` messages to `to` in turn, bodies `<prefix>-<session>-<n>`. */
-  sendMany(order: SendOrder): Promise<void>;
-  /** Takes in the same, lets nothing go meanwhile, and resolves with what lets them go. Of a contender with a queue. */
-  fillQueue?(order: SendOrder): Promise<() => Promise<void>>;
-}
-
-export interface SendOrder {
-  prefix: string;
-  sessions: number;
-  to: string[];
-  count: number;
-  inFlight: number;
-}
-
-/** Hand-overs a second, and what each cost, ms of processor time. */
-export interface Rate {
-  perSecond: number;
-  cpuMs: CpuSplit;
-}
-
-export interface DispatchResult {
-  fromCallMs: number[];
-  fromAcceptMs: number[];
-  /** By the calls in flight for each session. */
-  oneSession: Record<number, Rate>;
-  tenSessions: Record<number, Rate>;
-  /** Of messages that were all accepted before. */
-  fullQueue?: { oneSession: Rate; tenSessions: Rate };
-}
 
 /** The rates of one contender. */
 class RateMeter {

@@ -11,7 +11,7 @@ import {
   WARM_UP_MESSAGES,
   type DispatchResult,
   type Rate,
-} from './dispatch-bench.js';
+} from './dispatch-plan.js';
 import { median, percentile } from './statistics.js';
 
 const AIM = '≥ 95 %';

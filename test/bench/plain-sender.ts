@@ -2,7 +2,7 @@ import { startSimulator } from '../../apps/simulator/src/index.js';
 import { reportOf } from './baselines/messages.js';
 import { browserPath, NO_SANDBOX, WAGATE_FLAGS } from './bench-browser.js';
 import type { BenchRun } from './bench-run.js';
-import type { Sender } from './dispatch-bench.js';
+import type { Sender } from './dispatch-plan.js';
 import { PlainLibrary } from './plain-library.js';
 
 const DEADLINE_MS = 180_000;

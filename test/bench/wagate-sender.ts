@@ -1,7 +1,7 @@
 import { linkSession, newPhone, type SessionView } from '../support/session-steps.js';
 import type { BenchRun } from './bench-run.js';
 import { startBenchStack } from './bench-stack.js';
-import type { Sender, SendOrder } from './dispatch-bench.js';
+import type { Sender, SendOrder } from './dispatch-plan.js';
 import { CONNECTIONS } from './accept-load.js';
 import { PostConnection } from './post-connection.js';
 import { nowMs } from './statistics.js';

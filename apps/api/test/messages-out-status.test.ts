@@ -83,3 +83,28 @@ describe('a status', () => {
     );
   });
 });
+
+describe('an ack of a message whose send is answered to nobody', () => {
+  it('tells enough of it to quote it at once', async () => {
+    const { node } = messaging;
+    const send = async (changes: object = {}) => {
+      const body = { to: ALEX, type: 'text', text: 'Hi', ...changes };
+      const answer = await tenant.client.post<MessageResource>('/messages', body);
+      expect(answer.status).toBe(202);
+      return answer.body.id;
+    };
+    node.scripts['message.send'] = async (request) => {
+      await messaging.report(session.id, ackOf(request.waMessageId, 2));
+      await node.stop();
+      return handed(request);
+    };
+    const id = await send();
+    const { waMessageId } = await messageWhen(tenant, id, 'its ack', ({ status }) => status === 'delivered');
+    await node.start();
+    node.scripts['message.send'] = (request) => handed(request, 1);
+    const quoting = await send({ quoted: id });
+    await messageWhen(tenant, quoting, 'the quoting one to leave', ({ status }) => status === 'sent');
+    const sent = node.callsOf('message.send').find(({ messageId }) => messageId === quoting);
+    expect(sent?.quotedWaKey).toBe(`true_${ALEX}@c.us_${String(waMessageId)}`);
+  });
+});

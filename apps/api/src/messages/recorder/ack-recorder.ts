@@ -8,6 +8,7 @@ import { MessageWatch } from '../message-watch.js';
 
 export interface Ack {
   waMessageId: string;
+  waKey: string;
   ack: number;
   at: Date;
 }
@@ -18,7 +19,10 @@ const LOCK_OWN = {
     AND m.wa_message_id = ANY($3) AND m.direction = 'out' ORDER BY m.tenant_id, m.id FOR UPDATE`,
 };
 
-/** Lets acks of our own messages climb, in bulk. */
+/**
+ * Lets acks of our own messages climb, in bulk. An ack may be all that is ever told of a message whose send was answered
+ * to nobody, so its key is learned from it too.
+ */
 @Injectable()
 export class AckRecorder {
   constructor(
@@ -35,18 +39,24 @@ export class AckRecorder {
     const now = new Date();
     const changes = rows.flatMap((before): MessageChange[] => {
       const after = (byId.get(before.waMessageId ?? '') ?? []).reduce<MessageState>(
-        (state, { ack, at }) => ({ ...state, ...applyAck(state, ack, at) }),
+        (state, { waKey, ack, at }) => ({
+          ...state,
+          ...applyAck(state, ack, at),
+          waKey: state.waKey ?? waKey,
+        }),
         before,
       );
-      return after.ack === before.ack && after.status === before.status
-        ? []
-        : [{ before, after: withEnd(after, now) }];
+      return isChanged(before, after) ? [{ before, after: withEnd(after, now) }] : [];
     });
     await this.changes.save(query, changes);
     for (const { after } of changes) this.watch.tell(after.id);
   }
 }
 
-export function toAck({ waMessageId, ack, at }: FactOf<'message.ack'>): Ack {
-  return { waMessageId, ack, at: new Date(at) };
+export function toAck({ waMessageId, waKey, ack, at }: FactOf<'message.ack'>): Ack {
+  return { waMessageId, waKey, ack, at: new Date(at) };
+}
+
+function isChanged(before: MessageState, after: MessageState): boolean {
+  return after.ack !== before.ack || after.status !== before.status || after.waKey !== before.waKey;
 }

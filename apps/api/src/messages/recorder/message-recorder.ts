@@ -153,7 +153,7 @@ function isChange(fact: MessageFact): fact is ChangeFact {
 }
 
 function acksOf(again: readonly { message: WaMessage }[]): Ack[] {
-  return again.flatMap(({ message: { fromMe, waMessageId, ack } }) =>
-    fromMe && ack !== null ? [{ waMessageId, ack, at: new Date() }] : [],
+  return again.flatMap(({ message: { fromMe, waMessageId, waKey, ack } }) =>
+    fromMe && ack !== null ? [{ waMessageId, waKey, ack, at: new Date() }] : [],
   );
 }

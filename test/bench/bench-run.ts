@@ -64,10 +64,16 @@ export class BenchRun {
   /**
    * A Postgres as in production: fsync and synchronous_commit on.
    * @param keptIn folder whose data is used when it is there, and stays; left out, it is of this run alone
+   * @param sharedBuffers memory for its pages; what Postgres takes by itself unless told
    */
-  async postgres(keptIn?: string): Promise<RunningPostgres> {
+  async postgres({ keptIn, sharedBuffers }: { keptIn?: string; sharedBuffers?: string } = {}) {
     const folder = keptIn ?? (await this.folder());
-    const server = await startPostgres({ dataDir: join(folder, 'postgres'), durable: true });
+    const dataDir = join(folder, 'postgres');
+    const server = await startPostgres({
+      dataDir,
+      durable: true,
+      ...(sharedBuffers ? { sharedBuffers } : {}),
+    });
     this.defer('Postgres', () => server.stop({ remove: keptIn === undefined }));
     return server;
   }

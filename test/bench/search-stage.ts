@@ -13,6 +13,8 @@ import { nowMs } from './statistics.js';
 /** Folder in which the loaded database stays, for the next run that names it. */
 const KEPT_IN = process.env.BENCH_DATA === undefined ? undefined : resolve(process.env.BENCH_DATA);
 const KEPT_NAME = 'bench_search';
+/** What docker/env.example says for millions of messages. */
+const SHARED_BUFFERS = process.env.BENCH_SHARED_BUFFERS ?? '2GB';
 
 /** One tenant of the bench. */
 export interface Asker {
@@ -80,7 +82,10 @@ async function fill(run: BenchRun, stack: BenchStack, load: SearchLoad, messages
 /** The api over the messages: loaded now, or by an earlier run that kept them. */
 export async function openSearchStage(run: BenchRun, messages: number): Promise<SearchStage> {
   const kept = await findKept(messages);
-  const server = await run.postgres(KEPT_IN);
+  const server = await run.postgres({
+    sharedBuffers: SHARED_BUFFERS,
+    ...(KEPT_IN === undefined ? {} : { keptIn: KEPT_IN }),
+  });
   const database = KEPT_IN === undefined ? await run.database(server) : await openKept(server, !!kept);
   const pepper = kept?.pepper ?? randomBytes(32).toString('hex');
   const stack = await startBenchStack(run, { database, withoutNode: true, apiEnv: { KEY_PEPPER: pepper } });

@@ -28,6 +28,8 @@ export interface PostgresOptions {
   /** False for throw-away data: no fsync, little memory. */
   durable?: boolean;
   maxConnections?: number;
+  /** Memory for pages of the data, as Postgres writes it (`2GB`); 128 MB unless told, 32 MB for throw-away data. */
+  sharedBuffers?: string;
   /** Receives each line of the server's log. */
   log?: (line: string) => void;
 }
@@ -62,13 +64,16 @@ async function findFreePort(): Promise<number> {
   });
 }
 
-function serverSettings({ durable = true, maxConnections = 200 }: PostgresOptions, port: number): string[] {
+function serverSettings(
+  { durable = true, maxConnections = 200, sharedBuffers = durable ? '128MB' : '32MB' }: PostgresOptions,
+  port: number,
+): string[] {
   const settings = {
     listen_addresses: '127.0.0.1',
     port,
     unix_socket_directories: '',
     max_connections: maxConnections,
-    shared_buffers: durable ? '128MB' : '32MB',
+    shared_buffers: sharedBuffers,
     log_timezone: 'UTC',
     timezone: 'UTC',
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off', max_wal_size: '256MB' }),

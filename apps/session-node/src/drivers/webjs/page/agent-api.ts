@@ -92,7 +92,7 @@ export interface RawVote {
   target: RawTarget;
   voter: RawPerson;
   fromMe: boolean;
-  /** Null when the page does not have the poll. */
+  /** Null when the page does not have the poll, or does not name all of them. */
   choices: string[] | null;
   /** Milliseconds since 1970. */
   atMs: number;

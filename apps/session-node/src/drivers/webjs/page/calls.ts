@@ -3,6 +3,9 @@ import { widText } from './ids.js';
 import { chatPerson, personOf } from './raw-message.js';
 import { wa, type WaCall } from './wa.js';
 
+/** A page that comes back is given calls that rang while it was away; nobody's phone rings this long. */
+const RINGS_SECONDS = 120;
+
 /**
  * Hears of calls as the library does, by wrapping the map that they are put into: each time that one changes. Pages
  * without the map are left alone.
@@ -37,10 +40,12 @@ function readable(call: WaCall): RawItem | undefined {
   }
 }
 
-/** Undefined for a call of ours, and for one that says neither its id nor who calls. */
+/** Undefined for a call of ours, for one that rang before, and for one that says neither its id nor who calls. */
 function callItem({ id, peerJid, isVideo, isGroup, outgoing, offerTime }: WaCall): RawItem | undefined {
   const peer = widText(peerJid);
   if (outgoing === true || typeof id !== 'string' || id === '' || peer === undefined) return undefined;
+  if (typeof offerTime === 'number' && offerTime > 0 && offerTime < Date.now() / 1000 - RINGS_SECONDS)
+    return undefined;
   const ofGroup = peer.endsWith('@g.us');
   return {
     kind: 'call',

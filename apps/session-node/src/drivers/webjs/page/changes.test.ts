@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { WaMsg, WaReactionSender } from './wa.js';
+import type { RawItem } from './agent-api.js';
+import type { WaMsg, WaReactionSender, WaVote } from './wa.js';
 
 const FRIEND = '4915112345678@c.us';
 const SINCE = 1_700_000_000;
@@ -16,6 +17,7 @@ type Answer = WaReactionSender[] | undefined | Error;
 describe('what became of messages, as the page tells it', () => {
   let models: WaMsg[] = [];
   let answer: Answer;
+  let votes: WaVote[] | Error = [];
   const find = (): Promise<unknown> => {
     if (answer instanceof Error) return Promise.reject(answer);
     const senders = answer;
@@ -35,6 +37,12 @@ describe('what became of messages, as the page tells it', () => {
     },
     WAWebWidFactory: {
       createWid: (text: string) => ({ user: text.split('@')[0], server: text.split('@')[1] }),
+    },
+    WAWebUserPrefsMeUser: { getMaybeMePnUser: () => undefined, getMaybeMeLidUser: () => undefined },
+    WAWebPollsVotesSchema: {
+      getTable: () => ({
+        equals: () => (votes instanceof Error ? Promise.reject(votes) : Promise.resolve(votes)),
+      }),
     },
     WAWebApiContact: { getCurrentLid: () => undefined, getPhoneNumber: () => undefined },
   };
@@ -58,6 +66,41 @@ describe('what became of messages, as the page tells it', () => {
     const all = await changesSince(SINCE, SINCE, 0);
     expect(all.items.map(({ kind }) => kind)).toEqual(['edit', 'reactions', 'revoke', 'reactions']);
     expect(all.isWhole).toBe(true);
+  });
+
+  const poll = message('P', {
+    type: 'poll_creation',
+    pollOptions: [
+      { localId: 0, name: 'Yes' },
+      { localId: 1, name: 'No' },
+    ],
+  });
+  const vote = (chosen: unknown, seconds = SINCE + 5) =>
+    ({ author: FRIEND, senderTimestampMs: seconds * 1000, selectedOptionLocalIds: chosen }) as WaVote;
+  const choicesIn = (items: RawItem[]) =>
+    items.map((item) => (item.kind === 'vote' ? item.vote.choices : item.kind));
+
+  it('tells all votes of a poll that could not be read before, and lets it hold nothing back', async () => {
+    const { changesSince } = await import('./changes.js');
+    models = [poll, message('A', { latestEditSenderTimestampMs: (SINCE + 9) * 1000 })];
+    votes = new Error('the store is busy');
+    const first = await changesSince(SINCE, SINCE, 0);
+    expect([first.isWhole, choicesIn(first.items)]).toEqual([true, ['edit']]);
+    votes = [vote([1], SINCE - 5)];
+    expect(choicesIn((await changesSince(SINCE, SINCE, 0)).items)).toEqual([['No'], 'edit']);
+    expect(choicesIn((await changesSince(SINCE, SINCE, 0)).items)).toEqual(['edit']);
+  });
+
+  it.each([
+    ['all that was chosen', Uint8Array.of(0, 1).buffer, ['Yes', 'No']],
+    ['a vote that was taken back', [], []],
+    ['not that a vote was taken back that names something else', [0, 7], null],
+    ['not that a vote was taken back that names other ids', ['a1b2'], null],
+    ['not that a vote was taken back that names nothing', undefined, null],
+  ])('tells %s', async (_what, chosen, choices) => {
+    const { votesOf } = await import('./votes.js');
+    votes = [vote(chosen)];
+    expect(choicesIn(await votesOf(poll))).toEqual([choices]);
   });
 
   it.each([

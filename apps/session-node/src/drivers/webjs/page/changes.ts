@@ -13,6 +13,9 @@ const PIECE_ITEMS = 200;
 const PIECE_MS = 5_000;
 const FIND_TIMEOUT_MS = 2_000;
 
+/** Polls whose votes could not be read: that holds nothing else back, and may last. */
+const unread = new WeakSet<WaMsg>();
+
 /** What became of a message after it was written, as its model tells: at most one edit and one revoke. */
 export function changeItems(msg: WaMsg): RawItem[] {
   if (msg.type === 'revoked') return revokeItem(msg);
@@ -77,8 +80,7 @@ async function addChanged(msg: WaMsg, sinceSeconds: number, items: RawItem[]): P
     const isNew =
       reactions?.kind === 'reactions' && reactions.reactions.some(({ atMs }) => atMs >= sinceSeconds * 1000);
     if (isNew) items.push(reactions);
-    const votes = await votesOf(msg);
-    items.push(...votes.filter((one) => one.kind === 'vote' && one.vote.atMs >= sinceSeconds * 1000));
+    items.push(...(await votesSince(msg, sinceSeconds)));
     return true;
   } catch {
     return false;
@@ -96,11 +98,21 @@ async function readableReactions(msg: WaMsg): Promise<RawItem | undefined> {
 
 async function readableVotes(msg: WaMsg): Promise<RawItem[]> {
   try {
-    return await votesOf(msg);
+    const votes = await votesOf(msg);
+    unread.delete(msg);
+    return votes;
   } catch {
     // They are read again with the next look at all that changed.
+    unread.add(msg);
     return [];
   }
+}
+
+/** Of a poll whose votes could not be read before, all of them. */
+async function votesSince(msg: WaMsg, sinceSeconds: number): Promise<RawItem[]> {
+  const since = unread.has(msg) ? 0 : sinceSeconds * 1000;
+  const votes = await readableVotes(msg);
+  return votes.filter((one) => one.kind === 'vote' && one.vote.atMs >= since);
 }
 
 /** How single messages stand now, from the key at `from` on. What the page does not have any more, or cannot read, is left out. */

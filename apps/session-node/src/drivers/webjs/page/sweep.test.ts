@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { WaChat } from './wa.js';
+import type { WaChat, WaMsg } from './wa.js';
 
 const USER = '4915112345678';
 const PHONE = `${USER}@c.us`;
@@ -51,6 +51,22 @@ describe('the sweep of a page', () => {
     const { chatHeads } = await import('./sweep.js');
     chats = [chatOf(PHONE, [NOW - 9, NOW + 3_600]), chatOf(LID, [NOW - 5, NOW + 90_000])];
     expect(chatHeads().map(({ newestSeconds }) => newestSeconds)).toEqual([NOW, NOW - 5]);
+  });
+
+  it('brings a bounded piece also of a group in which there are only marks', async () => {
+    const { sweep } = await import('./sweep.js');
+    const group = '120363000000000001@g.us';
+    const mark = (t: number): WaMsg => ({
+      id: { fromMe: false, remote: widOf(group), id: String(t) },
+      type: 'gp2',
+      subtype: 'subject',
+      t,
+    });
+    const marks = Array.from({ length: 501 }, (_, index) => mark(NOW - 501 + index));
+    chats = [{ id: widOf(group), msgs: { getModelsArray: () => marks } }];
+    const wish = { chatId: group, sinceSeconds: NOW - 900, loadSeconds: NOW - 900, again: true };
+    const [piece] = await sweep([wish], 60_000);
+    expect([piece?.items.length, piece?.resumeSeconds]).toEqual([500, NOW - 1]);
   });
 
   it('goes on from where it stopped, unless one of the chats of somebody did not load', async () => {

@@ -15,8 +15,8 @@ const YOUNG_CIPHERTEXT_SECONDS = 20;
 const LOAD_TIMEOUT_MS = 4_000;
 /** A time later than now by more than this is none. */
 const FUTURE_SLACK_SECONDS = 86_400;
-/** Messages turned into plain data in one call; a chat with more goes on from where it stopped. */
-const MAX_MESSAGES = 500;
+/** Messages, marks and changes brought by one call; a chat with more goes on from where it stopped. */
+const MAX_ITEMS = 500;
 
 /** Newest message time of every chat that has messages. */
 export function chatHeads(): RawHead[] {
@@ -46,19 +46,23 @@ function newestOf(chat: WaChat): number {
 }
 
 /**
- * Reads chats from a time on, up to {@link MAX_MESSAGES} in all; what is left over continues at `resumeSeconds`.
+ * Reads chats from a time on, up to about {@link MAX_ITEMS} in all; what is left over continues at `resumeSeconds`.
  * A chat that takes longer than the budget is told as incomplete.
  */
 export async function sweep(wishes: RawWish[], budgetMs: number): Promise<RawSwept[]> {
   const until = performance.now() + budgetMs;
   const swept: RawSwept[] = [];
-  let room = MAX_MESSAGES;
+  let room = MAX_ITEMS;
   for (const wish of wishes) {
     const chat = await sweepChat(wish, until, room);
-    room -= chat.items.filter(({ kind }) => kind === 'message').length + chat.keyless.length;
+    room -= sizeOf(chat);
     swept.push(chat);
   }
   return swept;
+}
+
+function sizeOf({ items, keyless }: RawSwept): number {
+  return items.length + keyless.length;
 }
 
 /** One chat that cannot be read says so in its own result and leaves the others alone. */
@@ -144,7 +148,7 @@ async function collect(
 ): Promise<void> {
   found.sort((a, b) => a.t - b.t);
   for (const [index, msg] of found.entries()) {
-    const isOver = index >= room || (index > 0 && performance.now() > until);
+    const isOver = sizeOf(result) >= room || (index > 0 && performance.now() > until);
     if (isOver && msg.t !== found[index - 1]?.t) {
       result.complete = false;
       result.resumeSeconds = msg.t;

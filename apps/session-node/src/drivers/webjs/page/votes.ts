@@ -79,12 +79,17 @@ function voteItem(row: WaVote, pollKey: WaKey | undefined, poll: WaMsg | undefin
   };
 }
 
-function choicesOf({ selectedOptionLocalIds = [] }: WaVote, { pollOptions = [] }: WaMsg): string[] {
-  const chosen =
-    selectedOptionLocalIds instanceof ArrayBuffer
-      ? Array.from(new Uint8Array(selectedOptionLocalIds))
-      : Array.from(selectedOptionLocalIds);
-  return chosen.flatMap((id) => pollOptions.find(({ localId }) => localId === id)?.name ?? []);
+/** All of them, or null: none at all would say that the vote was taken back. */
+function choicesOf({ selectedOptionLocalIds }: WaVote, { pollOptions = [] }: WaMsg): string[] | null {
+  const ids = idsIn(selectedOptionLocalIds);
+  const names = ids?.map((id) => pollOptions.find(({ localId }) => localId === id)?.name);
+  return names?.every((name) => name !== undefined) ? names : null;
+}
+
+function idsIn(chosen: unknown): unknown[] | undefined {
+  if (chosen instanceof ArrayBuffer) return Array.from(new Uint8Array(chosen));
+  const isList = typeof chosen === 'object' && chosen !== null && 'length' in chosen;
+  return isList ? Array.from(chosen as ArrayLike<unknown>) : undefined;
 }
 
 function isMe(voter: string): boolean {

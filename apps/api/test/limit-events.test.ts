@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
 import { startApi, type TestTenant } from '../../../test/support/start-api.js';
+import { LimitNotices } from '../src/pacing/index.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { eventsOf } from './inbound.js';
 import { ALEX, handed, incoming, interrupted, Messaging, statusOf } from './messaging.js';
@@ -62,6 +63,15 @@ describe('limit.reached of a daily limit', () => {
     expect(await limits()).toMatchObject([reached, reached]);
   });
 
+  it('comes again on the same day when a limit that was raised is reached', async () => {
+    await messaging.node.become(session.id, interrupted());
+    await change({ dailyMessageLimit: 1 });
+    await sendMany(3);
+    await change({ dailyMessageLimit: 2 });
+    await sendMany(3);
+    expect((await limits()).map(({ most }) => most)).toEqual([1, 2]);
+  });
+
   it('says of the limit of a tenant that it is of no session', async () => {
     await messaging.node.become(session.id, interrupted());
     await sql('UPDATE tenants SET daily_message_limit = 1 WHERE id = $1');
@@ -107,6 +117,40 @@ describe('limit.reached of the pacing', () => {
       'pacing.perDay',
       'pacing.perHour',
     ]);
+  });
+
+  it('comes again within its window when a cap that was raised is reached', async () => {
+    await change({ pacing: { perHour: 1 } });
+    for (let count = 0; count < 3; count += 1) await send();
+    await untilTold(1);
+    await change({ pacing: { perHour: 2 } });
+    await untilTold(2);
+    expect((await limits()).map(({ most }) => most)).toEqual([1, 2]);
+  });
+
+  it('is not told as long as only a message under way fills the cap, which may not count', async () => {
+    let end = (): void => undefined;
+    const underWay = new Promise<void>((resolve) => (end = resolve));
+    const { scripts } = messaging.node;
+    const usual = scripts['message.send'];
+    scripts['message.send'] = async (request) => {
+      await underWay;
+      return handed(request, 1);
+    };
+    await change({ pacing: { perHour: 1 } });
+    const { body: first } = await send();
+    await statusOf(tenant, first.id, 'sending');
+    const notices = messaging.api.app.get(LimitNotices, { strict: false });
+    await messaging.api.database.workerSql((query) => notices.tellPaced(query, session.id));
+    expect(await limits()).toEqual([]);
+    end();
+    scripts['message.send'] = usual;
+    await statusOf(tenant, first.id, 'sent');
+    await send();
+    await untilTold(1);
+    const [reached] = await limits();
+    expect(reached?.limit).toBe('pacing.perHour');
+    expect(reached?.resetsAt).not.toBeNull();
   });
 
   it('tells the cap for strangers only when it holds somebody back', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFact, WaPerson } from '#contracts';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
@@ -11,8 +12,10 @@ import type { PageBody, SessionBody } from './session-bodies.js';
 const ALEX = { phone: '4915112345678', lid: '86000000000001@lid' };
 const BODO = { phone: '4915112345679', lid: '86000000000002@lid' };
 const GROUP = { id: '120363000000000001@g.us', kind: 'group' as const, name: 'Team', phone: null, lid: null };
-const AT = '2026-01-01T10:00:00.000Z';
-const LATER = '2026-01-01T10:05:00.000Z';
+const agoMs = (ms: number) => new Date(Date.now() - ms).toISOString();
+const DAY_MS = 86_400_000;
+const AT = agoMs(3_600_000);
+const LATER = agoMs(1_800_000);
 
 let api: TestApi;
 let node: ScriptedNode;
@@ -36,6 +39,12 @@ beforeEach(async () => {
 
 const report = (...facts: NodeFact[]) =>
   node.report(...facts.map((fact) => ({ ...node.addressOf(session.id), fact })));
+const keys = async () => {
+  const rows = await api.database.workerSql((query) =>
+    query<{ key: Buffer }>('SELECT key FROM told_facts WHERE tenant_id = $1', [tenant.tenantId]),
+  );
+  return rows.map(({ key }) => key);
+};
 const told = (prefix: string) => eventsOf(api, tenant.tenantId, prefix);
 
 function call(changes: object = {}): NodeFact {
@@ -134,7 +143,7 @@ describe('poll.vote', () => {
     await report(poll());
     await report(vote(['Yes'], AT), vote(['Yes'], AT));
     await report(vote(['No'], LATER), vote(['Yes'], AT));
-    await report(vote([], '2026-01-01T10:06:00.000Z'), vote(['No'], LATER));
+    await report(vote([], agoMs(60_000)), vote(['No'], LATER));
     const { body } = await tenant.client.get<PageBody<MessageResource>>('/messages');
     const events = await told('poll.');
     expect(events.map(({ data }) => data.choices)).toEqual([['Yes'], ['No'], []]);
@@ -153,17 +162,40 @@ describe('poll.vote', () => {
     expect(await told('poll.')).toHaveLength(1);
   });
 
+  it('knows a voter as one who was known by the LID first', async () => {
+    await report(vote(['Yes'], AT, 'lid'), vote(['No'], LATER, 'lid'));
+    await report(vote(['No'], LATER, 'both'), vote(['Yes'], AT, 'both'));
+    expect((await told('poll.')).map(({ data }) => data.choices)).toEqual([['Yes'], ['No']]);
+  });
+
+  it('is told with its choices when they become known, and then not without', async () => {
+    await report(vote(null, AT));
+    await report(vote(['Yes'], AT), vote(null, AT), vote(['Yes'], AT));
+    expect((await told('poll.')).map(({ data }) => data.choices)).toEqual([null, ['Yes']]);
+  });
+
   it('is told of a poll that is not stored, without its id', async () => {
     await report(vote(null, AT));
     expect((await told('poll.')).map(({ data }) => data)).toMatchObject([{ messageId: null, choices: null }]);
   });
 });
 
-it('forgets what was told long ago, and nothing else', async () => {
-  await report(call(), call({ callId: 'C3', at: new Date().toISOString() }));
-  await api.app.get(ToldFactPurge, { strict: false }).purge();
-  const rows = await api.database.workerSql((query) =>
-    query<{ key: string }>('SELECT key FROM told_facts WHERE tenant_id = $1', [tenant.tenantId]),
+it('forgets what was told long ago and does not tell it again, and nothing else', async () => {
+  const old = call({ at: agoMs(70 * DAY_MS) });
+  await report(call(), call({ callId: 'C3' }));
+  await api.database.workerSql((query) =>
+    query(`UPDATE told_facts SET at = at - interval '60 days' WHERE tenant_id = $1 AND key = $2`, [
+      tenant.tenantId,
+      createHash('sha256').update('["C1"]').digest(),
+    ]),
   );
-  expect(rows).toEqual([{ key: 'C3' }]);
+  await api.app.get(ToldFactPurge, { strict: false }).purge();
+  await report(old, call({ callId: 'C3' }));
+  expect((await told('call.')).map(({ data }) => data.callId)).toEqual(['C1', 'C3']);
+  expect(await keys()).toHaveLength(1);
+});
+
+it('keeps digests only to know what was told', async () => {
+  await report(call(), vote(['Yes'], AT), change('add', [named(BODO, 'phone')]));
+  expect((await keys()).map((key) => key.length)).toEqual([32, 32, 32]);
 });

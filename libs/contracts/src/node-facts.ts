@@ -2,13 +2,17 @@ import { z } from 'zod';
 import { ackSchema, messageContentSchema } from './message.js';
 import { sessionSnapshotSchema } from './session.js';
 
+/** Far beyond what WhatsApp allows; the node shortens what is longer. */
+export const WA_NAME_MAX = 1_024;
+const WA_MESSAGE_ID_MAX = 256;
+
 /** A person as WhatsApp knows them. */
 export const waPersonSchema = z.object({
   /** `…@c.us` when the phone is known, else `…@lid`. */
   id: z.string(),
   phone: z.string().nullable(),
   lid: z.string().nullable(),
-  name: z.string().nullable(),
+  name: z.string().max(WA_NAME_MAX).nullable(),
 });
 export type WaPerson = z.infer<typeof waPersonSchema>;
 
@@ -16,7 +20,7 @@ export const waChatSchema = z.object({
   /** Canonical: the phone form when it is known. */
   id: z.string(),
   kind: z.enum(['person', 'group', 'broadcast', 'newsletter']),
-  name: z.string().nullable(),
+  name: z.string().max(WA_NAME_MAX).nullable(),
   phone: z.string().nullable(),
   lid: z.string().nullable(),
 });
@@ -45,7 +49,7 @@ export type WaMessage = z.infer<typeof waMessageSchema>;
  */
 export const waTargetSchema = z.object({
   waKey: z.string(),
-  waMessageId: z.string(),
+  waMessageId: z.string().max(WA_MESSAGE_ID_MAX),
   fromMe: z.boolean(),
   chat: waChatSchema,
 });
@@ -179,42 +183,52 @@ const call = z.object({
   at: z.iso.datetime(),
 });
 
+/** WhatsApp's groups have up to 1,024 people. */
+export const GROUP_PEOPLE_MAX = 1_100;
+export const GROUP_VALUE_MAX = 65_536;
+
 /**
  * A mark in a group's chat that says what changed. Comes again after restarts and sweeps; the first of a chat,
  * `waMessageId` and `change` counts.
  */
 const groupChange = z.object({
   kind: z.literal('group.change'),
-  waMessageId: z.string(),
+  waMessageId: z.string().max(WA_MESSAGE_ID_MAX),
   chat: waChatSchema,
   /** WhatsApp's own name of it: `add`, `remove`, `leave`, `promote`, `subject`, … */
   change: z.string().min(1).max(64),
   /** Who did it; null when WhatsApp does not say. */
   by: waPersonSchema.nullable(),
-  /** Whom it concerns; those who joined or left. */
-  people: z.array(waPersonSchema).max(1_100),
-  /** The new subject, description or setting; null for what has none. */
-  value: z.string().max(65_536).nullable(),
+  /** Whom it concerns; those who joined or left. The node leaves out what is more. */
+  people: z.array(waPersonSchema).max(GROUP_PEOPLE_MAX),
+  /** The new subject, description or setting; null for what has none. The node shortens what is longer. */
+  value: z.string().max(GROUP_VALUE_MAX).nullable(),
   at: z.iso.datetime(),
 });
 
+/** WhatsApp's polls have up to 12 choices of up to 100 characters. */
+export const POLL_CHOICE_MAX = 1_024;
+export const POLL_CHOICES_MAX = 100;
+
 /**
  * What a person chose in a poll, all of it: it replaces what they chose before. Per poll and voter (under either form of
- * their id; all `fromMe` are one) the latest `at` stands; the same or an earlier one changes nothing.
+ * their id; all `fromMe` are one) the latest `at` stands; the same or an earlier one changes nothing, except that choices
+ * come in place of null.
  */
 const pollVote = z.object({
   kind: z.literal('poll.vote'),
   target: waTargetSchema,
   voter: waPersonSchema,
   fromMe: z.boolean(),
-  /** Empty: the vote was taken back. Null: the page does not have the poll, so it cannot name the choices. */
-  choices: z.array(z.string()).max(100).nullable(),
+  /** Empty: the vote was taken back. Null: the page does not have the poll, or cannot name all the choices. */
+  choices: z.array(z.string().max(POLL_CHOICE_MAX)).max(POLL_CHOICES_MAX).nullable(),
   at: z.iso.datetime(),
 });
 
 /**
  * The page shows a new QR code. Without the code, which is a secret: whoever is to see it asks for it with
- * `session.qr`. One that expires no later than another that was told is no news.
+ * `session.qr`. Of those that come together the last counts; with the same `expiresAt` as the one told before it is no
+ * news.
  */
 const qrShown = z.object({
   kind: z.literal('session.qr'),

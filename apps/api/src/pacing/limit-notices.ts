@@ -20,7 +20,10 @@ interface ReachedLimit {
   resetsAt: Date | null;
 }
 
-/** The limits of a UTC day that were not told on this day. Whoever refuses holds the lock of the limit, so tells alone. */
+/**
+ * The limits of a UTC day that were not told on this day, as high as they are. Whoever refuses holds the lock of the
+ * limit, so tells alone.
+ */
 const TELL_DAILY = {
   name: 'limits_tell_daily',
   text: `WITH today AS (SELECT date_trunc('day', now(), 'UTC') AS begun),
@@ -32,27 +35,33 @@ const TELL_DAILY = {
       FROM unnest($1::text[], $2::text[], $3::text[]) AS r (tenant, session, whose)
       JOIN tenants t ON t.id = r.tenant LEFT JOIN sessions s ON s.tenant_id = r.tenant AND s.id = r.session),
     told AS (
-      INSERT INTO limit_notices (tenant_id, session_id, name) SELECT r.tenant, r.session, r.name FROM reached r, today
-      WHERE NOT EXISTS (SELECT FROM limit_notices n WHERE n.tenant_id = r.tenant AND n.session_id = r.session
-        AND n.name = r.name AND n.told_at >= today.begun)
+      INSERT INTO limit_notices (tenant_id, session_id, name, most)
+      SELECT r.tenant, r.session, r.name, r.most FROM reached r, today
+      WHERE r.most IS NOT NULL AND NOT EXISTS (SELECT FROM limit_notices n WHERE n.tenant_id = r.tenant
+        AND n.session_id = r.session AND n.name = r.name AND n.most = r.most AND n.told_at >= today.begun)
       ORDER BY r.tenant, r.session, r.name
-      ON CONFLICT (tenant_id, session_id, name) DO UPDATE SET told_at = now() RETURNING tenant_id, session_id, name)
+      ON CONFLICT (tenant_id, session_id, name) DO UPDATE SET told_at = now(), most = excluded.most
+      RETURNING tenant_id, session_id, name)
     SELECT r.tenant AS "tenantId", r.session AS "sessionId", r.name, r.most::text AS most,
       today.begun + interval '1 day' AS "resetsAt"
     FROM told JOIN reached r ON r.tenant = told.tenant_id AND r.session = told.session_id AND r.name = told.name, today
     ORDER BY r.tenant, r.session, r.name`,
 };
 
-/** The caps of a session's policy that were not told within their own length. Whoever claims is alone. */
+/**
+ * The caps of a session's policy that were not told within their own length, as high as they are. One that is reached
+ * only by attempts under way is left for later: they may turn out not to count. Whoever claims is alone.
+ */
 const TELL_PACED = {
   name: 'limits_tell_paced',
   text: `WITH reached AS MATERIALIZED (SELECT * FROM wagate_reached_caps($1, $2::jsonb, $3, now())),
     told AS (
-      INSERT INTO limit_notices (tenant_id, session_id, name) SELECT r.tenant, $1, r.name FROM reached r
-      WHERE NOT EXISTS (SELECT FROM limit_notices n WHERE n.tenant_id = r.tenant AND n.session_id = $1
-        AND n.name = r.name AND n.told_at > now() - r.span)
+      INSERT INTO limit_notices (tenant_id, session_id, name, most) SELECT r.tenant, $1, r.name, r.most FROM reached r
+      WHERE (r.most <= 0 OR r.until < timestamptz 'infinity')
+        AND NOT EXISTS (SELECT FROM limit_notices n WHERE n.tenant_id = r.tenant AND n.session_id = $1
+          AND n.name = r.name AND n.most = r.most AND n.told_at > now() - r.span)
       ORDER BY r.name
-      ON CONFLICT (tenant_id, session_id, name) DO UPDATE SET told_at = now() RETURNING name)
+      ON CONFLICT (tenant_id, session_id, name) DO UPDATE SET told_at = now(), most = excluded.most RETURNING name)
     SELECT r.tenant AS "tenantId", $1 AS "sessionId", r.name, r.most::text AS most,
       CASE WHEN r.until < timestamptz 'infinity' THEN r.until END AS "resetsAt"
     FROM told JOIN reached r USING (name) ORDER BY r.name`,

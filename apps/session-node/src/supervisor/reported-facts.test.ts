@@ -52,6 +52,10 @@ function reactions(id: string, emoji: string | null, wholeAt: string | null = nu
   return { kind: 'message.reactions', target: targetOf(id), reactions: [reaction], wholeAt };
 }
 
+function vote(choices: string[] | null, at = AT): InboxFact {
+  return { kind: 'poll.vote', target: targetOf('P'), voter: PERSON, fromMe: false, choices, at };
+}
+
 describe('ReportedFacts', () => {
   const undecryptable: MessageContent = { type: 'undecryptable' };
   const revoked: MessageContent = { type: 'unsupported', waType: 'revoked' };
@@ -75,6 +79,8 @@ describe('ReportedFacts', () => {
       [reactions('A', '👍', AT), reactions('A', '❤️', null, LATER), reactions('A', '👍', LATER)],
       3,
     ],
+    ['each vote', [vote(['Yes']), vote(['Yes']), vote([], LATER)], 2],
+    ['a vote again when its choices are known', [vote(null), vote(null), vote(['Yes']), vote(null)], 2],
     ['all reactions once', [reactions('A', '👍', AT), reactions('A', '👍', LATER)], 1],
   ] as [string, InboxFact[], number][])('reports %s', (_what, facts, count) => {
     const reported = new ReportedFacts();

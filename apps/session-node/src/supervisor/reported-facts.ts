@@ -2,6 +2,8 @@ import { isNotice, type ChangeFact, type InboxFact, type NoticeFact } from '../d
 
 /** Several times what a page signals between two sweeps. */
 const REMEMBERED_MAX = 20_000;
+/** Of a vote whose choices are not known. */
+const UNNAMED = 'unnamed';
 
 /**
  * What was reported lately, so that overlapping reads are not sent again and again. Only an economy: what is
@@ -75,8 +77,11 @@ export class ReportedFacts {
   private isNewNotice(fact: NoticeFact): boolean {
     const [key = ''] = keysOf(fact);
     const form = fact.kind === 'poll.vote' ? fact.at : 'told';
-    if (this.forms.get(key) === form) return false;
-    this.remember(key, form);
+    const isFull = fact.kind !== 'poll.vote' || fact.choices !== null;
+    const known = this.forms.get(key);
+    // A vote that names its choices is news behind one that does not, and not the other way round.
+    if (known === form || (!isFull && known === `${form} ${UNNAMED}`)) return false;
+    this.remember(key, isFull ? form : `${form} ${UNNAMED}`);
     return true;
   }
 

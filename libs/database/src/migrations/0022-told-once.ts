@@ -3,23 +3,24 @@ export default /* sql */ `
 -- When the newest QR code of which its tenant was told expires.
 ALTER TABLE sessions ADD COLUMN qr_expires_at timestamptz;
 
--- The limits of which a tenant was told that they are reached, and when. "session_id" is '' for those of all sessions.
+-- The limits of which a tenant was told that they are reached, when, and how high they were. "session_id" is '' for those of all sessions.
 CREATE TABLE limit_notices (
   tenant_id   text NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
   session_id  text NOT NULL,
   name        text NOT NULL,
+  most        bigint NOT NULL,
   told_at     timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, session_id, name)
 );
 SELECT wagate_tenant_table('limit_notices', true);
 
--- What a session's page told that has no row of its own: "key" names what it is about, "at" when the newest told of it
--- happened. The same and anything earlier is not told again.
+-- What a session's page told that has no row of its own: "key" is the SHA-256 of what it is about, as that names people,
+-- "at" when the newest told of it happened. The same and anything earlier is not told again.
 CREATE TABLE told_facts (
   tenant_id   text NOT NULL,
   session_id  text NOT NULL,
   kind        text NOT NULL CHECK (kind IN ('call', 'group', 'vote')),
-  key         text NOT NULL,
+  key         bytea NOT NULL CHECK (octet_length(key) = 32),
   at          timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, session_id, kind, key),
   FOREIGN KEY (tenant_id, session_id) REFERENCES sessions (tenant_id, id) ON DELETE CASCADE

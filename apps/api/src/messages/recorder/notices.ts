@@ -1,19 +1,28 @@
+import { createHash } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EventType, WaPerson } from '#contracts';
 import type { Query } from '#database';
+import { allDone } from '#kernel';
 import { EventLog, type NewEvent } from '../../events/index.js';
 import { NodeFactHandlers, type FactOf, type StoredSession } from '../../nodes/index.js';
 import type { KnownBatch } from './known-batch.js';
 import { RecordedMessages } from './recorded-messages.js';
+import { TOLD_DAYS } from './told-fact-purge.js';
 
 type NoticeFact = FactOf<'call' | 'group.change' | 'poll.vote'>;
 
-/** Whether it is to be told. Of calls and changes of groups the first report counts, of votes each that is later. */
+/**
+ * Whether it is to be told. Of calls and changes of groups the first report counts, of votes each that is later, under
+ * whichever key one was told. What is old enough to be forgotten is not told: it would be once more with every report.
+ */
 const TELL = {
   name: 'facts_tell',
-  text: `INSERT INTO told_facts AS t (tenant_id, session_id, kind, key, at) VALUES ($1, $2, $3, $4, $5)
+  text: `INSERT INTO told_facts AS t (tenant_id, session_id, kind, key, at) SELECT $1, $2, $3, $4, $5::timestamptz
+    WHERE $5::timestamptz > now() - make_interval(days => ${String(TOLD_DAYS)})
+      AND NOT EXISTS (SELECT FROM told_facts o WHERE o.tenant_id = $1 AND o.session_id = $2 AND o.kind = $3
+        AND o.key = ANY ($6::bytea[]) AND o.at >= $5::timestamptz)
     ON CONFLICT (tenant_id, session_id, kind, key) DO UPDATE SET at = excluded.at
-    WHERE t.kind = 'vote' AND t.at < excluded.at RETURNING key`,
+    WHERE t.kind = 'vote' AND t.at < excluded.at RETURNING 1 AS told`,
 };
 
 const JOINED = new Set(['add', 'invite', 'linked_group_join', 'create']);
@@ -35,11 +44,11 @@ export class Notices implements OnModuleInit {
   }
 
   private async record(query: Query, session: StoredSession, facts: readonly NoticeFact[]): Promise<void> {
-    const fresh: NoticeFact[] = [];
-    for (const fact of facts) {
-      const told = await query(TELL, [session.tenantId, session.id, ...toldAs(fact)]);
-      if (told.length > 0) fresh.push(fact);
-    }
+    // One behind the other on the connection, without a wait for each answer.
+    const told = await allDone(
+      facts.map((fact) => query(TELL, [session.tenantId, session.id, ...toldAs(fact)])),
+    );
+    const fresh = facts.filter((_, index) => told[index]?.length);
     const polls = fresh.flatMap((fact) => (fact.kind === 'poll.vote' ? [fact.target.waMessageId] : []));
     const known = polls.length === 0 ? undefined : await this.recorded.find(query, session, polls);
     await this.events.append(
@@ -49,19 +58,38 @@ export class Notices implements OnModuleInit {
   }
 }
 
-/** Kind, key and time under which a fact is remembered. */
-function toldAs(fact: NoticeFact): [kind: string, key: string, at: string] {
+/** Kind, key and time under which a fact is remembered, and keys under which it may have been before. */
+type ToldAs = [kind: string, key: Buffer, at: string, others: Buffer[]];
+
+function toldAs(fact: NoticeFact): ToldAs {
   switch (fact.kind) {
     case 'call':
-      return ['call', fact.callId, fact.at];
+      return ['call', keyOf(fact.callId), fact.at, []];
     case 'group.change':
-      return ['group', `${fact.chat.id} ${fact.waMessageId} ${fact.change}`, fact.at];
-    case 'poll.vote': {
-      const { target, voter, fromMe, at } = fact;
-      const poll = `${target.chat.id} ${target.waMessageId}`;
-      return ['vote', `${poll} ${fromMe ? 'me' : voter.id}`, at];
-    }
+      return ['group', keyOf(fact.chat.id, fact.waMessageId, fact.change), fact.at, []];
+    case 'poll.vote':
+      return voteToldAs(fact);
   }
+}
+
+/** Chat and voter may have been known by their LIDs first. A vote with unknown choices is older than the same with them. */
+function voteToldAs({ target, voter, fromMe, choices, at }: FactOf<'poll.vote'>): ToldAs {
+  const voters = fromMe ? ['me'] : formsOf(voter);
+  const [key = keyOf(), ...others] = formsOf(target.chat).flatMap((chat) =>
+    voters.map((one) => keyOf(chat, target.waMessageId, one)),
+  );
+  const atMs = Date.parse(at) - (choices === null ? 1 : 0);
+  return ['vote', key, new Date(atMs).toISOString(), others];
+}
+
+/** The id of now first. */
+function formsOf({ id, lid }: { id: string; lid: string | null }): string[] {
+  return lid === null || lid === id ? [id] : [id, lid];
+}
+
+/** A digest: ids may be of any length, and phone numbers are among them. */
+function keyOf(...parts: string[]): Buffer {
+  return createHash('sha256').update(JSON.stringify(parts)).digest();
 }
 
 function eventOf(session: StoredSession, fact: NoticeFact, known: KnownBatch | undefined): NewEvent {

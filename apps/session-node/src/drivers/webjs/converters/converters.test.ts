@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeFactSchema } from '#contracts';
-import type { RawMessage } from '../page/agent-api.js';
-import { ackFact, contentOf, messageFact, sha256Of } from './index.js';
+import type { RawItem, RawMessage } from '../page/agent-api.js';
+import { ackFact, contentOf, factOf, messageFact, sha256Of } from './index.js';
 
 const PERSON = { id: '4915112345678@c.us', phone: '4915112345678', lid: '987654321@lid', name: 'Friend' };
 const HASH = 'a'.repeat(64);
@@ -103,6 +103,34 @@ describe('converters', () => {
       origin: 'sweep',
     });
     expect(messageFact(raw({ fromMe: true, ack: 2 }), 'live').message.ack).toBe(2);
+  });
+
+  it.each([
+    {
+      kind: 'group',
+      change: {
+        id: '3EB0AA',
+        chat: PERSON,
+        change: 'x'.repeat(99),
+        by: { ...PERSON, name: 'x'.repeat(9_999) },
+        people: Array.from({ length: 5_000 }, () => PERSON),
+        value: 'x'.repeat(99_999),
+        t: 1_790_000_000,
+      },
+    },
+    {
+      kind: 'vote',
+      vote: {
+        target: { ...raw({}), id: '3EB0AA' },
+        voter: PERSON,
+        fromMe: false,
+        choices: Array.from({ length: 500 }, () => 'x'.repeat(9_999)),
+        atMs: 1_790_000_000_000,
+      },
+    },
+  ] satisfies RawItem[])('shortens what is longer than a fact may be: a $kind', (item) => {
+    const fact = factOf(item, 'live', new Date());
+    expect(nodeFactSchema.safeParse(fact).error).toBeUndefined();
   });
 
   it('tells an ack with the same key', () => {

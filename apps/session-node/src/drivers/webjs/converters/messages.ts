@@ -1,4 +1,4 @@
-import { waKey, type MessageContent, type WaChat, type WaPerson } from '#contracts';
+import { WA_NAME_MAX, waKey, type MessageContent, type WaChat, type WaPerson } from '#contracts';
 import type { InboxFact } from '../../driver.js';
 import type { RawAck, RawMessage, RawPerson } from '../page/agent-api.js';
 import { contactsContent } from './contacts.js';
@@ -63,7 +63,7 @@ export function ackFact(raw: RawAck, at: Date): AckFact {
 }
 
 export function personOf({ id, phone, lid, name }: RawPerson): WaPerson {
-  return { id, phone, lid, name };
+  return { id, phone, lid, name: name && name.slice(0, WA_NAME_MAX) };
 }
 
 export function chatOf(raw: RawPerson): WaChat {

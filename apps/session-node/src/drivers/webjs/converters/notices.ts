@@ -1,4 +1,12 @@
-import { waKey, type WaChat, type WaTarget } from '#contracts';
+import {
+  GROUP_PEOPLE_MAX,
+  GROUP_VALUE_MAX,
+  POLL_CHOICE_MAX,
+  POLL_CHOICES_MAX,
+  waKey,
+  type WaChat,
+  type WaTarget,
+} from '#contracts';
 import type { NoticeFact } from '../../driver.js';
 import type { RawCall, RawGroupChange, RawPerson, RawTarget, RawVote } from '../page/agent-api.js';
 import { chatKindOf, isoOf, personOf } from './messages.js';
@@ -26,8 +34,8 @@ export function groupFact({ id, chat, change, by, people, value, t }: RawGroupCh
     chat: chatFrom(chat),
     change: change.slice(0, CHANGE_MAX),
     by: by && personOf(by),
-    people: people.map(personOf),
-    value,
+    people: people.slice(0, GROUP_PEOPLE_MAX).map(personOf),
+    value: value && value.slice(0, GROUP_VALUE_MAX),
     at: isoOf(t),
   };
 }
@@ -35,7 +43,14 @@ export function groupFact({ id, chat, change, by, people, value, t }: RawGroupCh
 /** The fact of a vote. @throws RangeError for a time that is none */
 export function voteFact({ target, voter, fromMe, choices, atMs }: RawVote): NoticeFact {
   const at = new Date(atMs).toISOString();
-  return { kind: 'poll.vote', target: targetOf(target), voter: personOf(voter), fromMe, choices, at };
+  return {
+    kind: 'poll.vote',
+    target: targetOf(target),
+    voter: personOf(voter),
+    fromMe,
+    choices: choices && choices.slice(0, POLL_CHOICES_MAX).map((choice) => choice.slice(0, POLL_CHOICE_MAX)),
+    at,
+  };
 }
 
 export function targetOf(raw: RawTarget): WaTarget {

@@ -57,6 +57,15 @@ describe('session.qr', () => {
     expect((await told()).map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
 
+  it('tells a next code that expires before the one it replaces', async () => {
+    const first = { ...qr(1), expiresAt: new Date(Date.now() + 60_000).toISOString() };
+    const second = qr(2);
+    await report(pairing(), first);
+    await report(first, second);
+    await report(first, second);
+    expect((await told()).map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+
   it('tells only the newest of those that come at once', async () => {
     await report(pairing(), qr(1), qr(2), qr(3));
     expect((await told()).map(({ attempt }) => attempt)).toEqual([3]);

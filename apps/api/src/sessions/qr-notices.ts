@@ -3,16 +3,19 @@ import type { Query } from '#database';
 import { EventLog } from '../events/index.js';
 import { NodeFactHandlers, type FactOf, type StoredSession } from '../nodes/index.js';
 
-/** Only of a session that waits to be linked: what is told late may be of a link that was made meanwhile. */
+/**
+ * Only of a session that waits to be linked: what is told late may be of a link that was made meanwhile. A next code may
+ * expire before the one it replaces: the first of a page is good for longer than later ones.
+ */
 const NOTE = {
   name: 'qr_note',
   text: `UPDATE sessions SET qr_expires_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'pairing'
-      AND (qr_expires_at IS NULL OR qr_expires_at < $3) RETURNING id`,
+      AND qr_expires_at IS DISTINCT FROM $3 RETURNING id`,
 };
 
 /**
  * Tells tenants that a session shows a new QR code, and where it is. The code itself is a secret that is in no event. Of
- * several codes that come at once only the newest is told, as only that one can still be scanned.
+ * several codes that come at once only the last is told, as only that one can still be scanned.
  */
 @Injectable()
 export class QrNotices implements OnModuleInit {
@@ -26,7 +29,8 @@ export class QrNotices implements OnModuleInit {
   }
 
   private async record(tx: Query, session: StoredSession, facts: FactOf<'session.qr'>[]): Promise<void> {
-    const newest = facts.reduce((a, b) => (Date.parse(b.expiresAt) > Date.parse(a.expiresAt) ? b : a));
+    const newest = facts.at(-1);
+    if (!newest) return;
     const { tenantId, id } = session;
     const noted = await tx(NOTE, [tenantId, id, newest.expiresAt]);
     if (noted.length === 0) return;

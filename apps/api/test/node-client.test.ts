@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/index.js';
 import { startApi, type TestApi } from '../../../test/support/start-api.js';
 import { NodeClient, NodeRegistry } from '../src/nodes/index.js';
-import { ScriptedNode } from './scripted-node.js';
+import { ScriptedNode, snapshot } from './scripted-node.js';
 import type { SessionBody } from './session-bodies.js';
 
 let api: TestApi;
@@ -56,6 +57,34 @@ describe('the client of nodes', () => {
     await node.start();
     delete node.scripts['session.stop'];
     expect(await call({ nodeName: 'node-1' }, 20_000)).toBe('answered');
+  });
+});
+
+describe('a node whose pages hang', () => {
+  it('is called all the same, however many calls wait for its answer', async () => {
+    const session = await started();
+    const client = api.app.get(NodeClient, { strict: false });
+    const address = node.addressOf(session.id);
+    const before = node.callsOf('session.stop').length;
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    node.scripts['session.stop'] = async () => {
+      await ended;
+      return { snapshot: snapshot() };
+    };
+    const hung = Array.from({ length: 400 }, () =>
+      client.call({ url: node.url }, 'session.stop', address, { timeoutMs: 60_000 }),
+    );
+    try {
+      await waitFor(() => node.callsOf('session.stop').length - before === hung.length, {
+        what: 'all calls to be heard',
+      });
+      await client.call({ url: node.url }, 'session.logout', address, { timeoutMs: 30_000 });
+    } finally {
+      end();
+      delete node.scripts['session.stop'];
+      await Promise.all(hung);
+    }
   });
 });
 

@@ -50,8 +50,9 @@ const NEVER_CONNECTED =
  */
 @Injectable()
 export class NodeClient implements OnApplicationShutdown {
+  /** As many connections as calls: how many go to one node is limited where they begin, or hung pages would stop all. */
   private readonly agent = new Agent({
-    connections: 256,
+    connections: null,
     connectTimeout: 3_000,
     keepAliveTimeout: 30_000,
     bodyTimeout: 0,

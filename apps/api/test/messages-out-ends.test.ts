@@ -89,7 +89,7 @@ describe('a message that crashes the page', () => {
 });
 
 describe('a failure that says nothing about the message', () => {
-  it.each(['page_gone', 'session_not_connected', 'contract_broken'] as const)(
+  it.each(['page_gone', 'session_not_connected', 'contract_broken', 'transfer_busy'] as const)(
     'holds it and counts nothing: %s',
     async (code) => {
       let tries = 0;
@@ -111,6 +111,25 @@ describe('a failure that says nothing about the message', () => {
       expect(await attemptsOf(id)).toEqual([{ number: 4, outcome: 'handed', reason: null }]);
     },
   );
+
+  it('holds up nobody else when only the files of others were in its way', async () => {
+    const { open, opened } = gate();
+    let large = '';
+    messaging.node.scripts['message.send'] = async (request) => {
+      if (request.messageId === large && sends().length === 2) return notSent('transfer_busy');
+      await opened;
+      return handed(request, 1);
+    };
+    const first = await send({ to: '4915112345680' });
+    const behind = await send({ to: '4915112345680' });
+    await waitFor(() => sends().length === 1, { what: 'the first send' });
+    await waitFor(async () => (await attemptsOf(behind)).length === 1, { what: 'the claim behind it' });
+    large = await send();
+    await waitFor(() => sends().length >= 3, { what: 'the next try of the large file' });
+    open();
+    for (const id of [first, behind, large]) await statusOf(tenant, id, 'sent');
+    expect((await attemptsOf(behind)).map(({ number }) => number)).toEqual([1]);
+  });
 
   it('a refusal that does not pass by itself counts, so that it ends', async () => {
     messaging.node.scripts['message.send'] = () => new Refusal('invalid_request', 'not_sent');

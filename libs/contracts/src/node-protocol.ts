@@ -34,6 +34,9 @@ export const qrSchema = z.object({
   attempt: z.int().positive(),
 });
 
+/** From this size on a file counts as large: a node lets one at a time through, as each costs several times its size. */
+export const LARGE_TRANSFER_BYTES = 8 * 1024 * 1024;
+
 /** How far a send came. Only `not_sent` may be tried again. */
 export const sendOutcomeSchema = z.discriminatedUnion('outcome', [
   z.object({
@@ -48,7 +51,8 @@ export const sendOutcomeSchema = z.discriminatedUnion('outcome', [
     outcome: z.literal('not_sent'),
     /**
      * `retry`: trying again may help (page gone, not connected); otherwise the reason is final. `page_gone`: the page was
-     * not there; `page_crashed`: it died while this message was prepared in it.
+     * not there; `page_crashed`: it died while this message was prepared in it; `transfer_busy`: the large files of others
+     * took so long that this one's turn did not come.
      */
     retry: z.boolean(),
     code: z.enum([
@@ -61,6 +65,7 @@ export const sendOutcomeSchema = z.discriminatedUnion('outcome', [
       'page_gone',
       'page_crashed',
       'busy',
+      'transfer_busy',
       'expired',
     ]),
     reason: z.string().max(500),

@@ -1,3 +1,4 @@
+import { LARGE_TRANSFER_BYTES } from '#contracts';
 import type { ClaimedMessage } from './claimed-message.js';
 
 /**
@@ -17,6 +18,8 @@ export class LaneCalls {
   /** Chats of these in which "typing" shows first. */
   private readonly typing = new Set<string>();
   private isAlone = false;
+  /** The node lets one through at a time: a second would only wait there. */
+  private hasLarge = false;
 
   get typingCount(): number {
     return this.typing.size;
@@ -34,20 +37,28 @@ export class LaneCalls {
     return callable.find((message) => this.hasRoom(message));
   }
 
-  begin({ chatId, typing, crashes }: ClaimedMessage): void {
+  begin(message: ClaimedMessage): void {
+    const { chatId, typing, crashes } = message;
     this.sending.add(chatId);
     if (typing) this.typing.add(chatId);
+    if (isLarge(message)) this.hasLarge = true;
     this.isAlone = crashes > 0;
   }
 
-  end({ chatId }: ClaimedMessage): void {
-    this.sending.delete(chatId);
-    this.typing.delete(chatId);
+  end(message: ClaimedMessage): void {
+    this.sending.delete(message.chatId);
+    this.typing.delete(message.chatId);
+    if (isLarge(message)) this.hasLarge = false;
     this.isAlone = false;
   }
 
-  private hasRoom({ typing }: ClaimedMessage): boolean {
-    if (typing) return this.typing.size < MOST_TYPING;
+  private hasRoom(message: ClaimedMessage): boolean {
+    if (this.hasLarge && isLarge(message)) return false;
+    if (message.typing) return this.typing.size < MOST_TYPING;
     return this.sending.size - this.typing.size < MOST_IN_FLIGHT;
   }
+}
+
+function isLarge({ mediaSize }: ClaimedMessage): boolean {
+  return mediaSize !== null && mediaSize >= LARGE_TRANSFER_BYTES;
 }

@@ -10,12 +10,13 @@ import type { AttemptEnd, ClaimedMessage } from './claimed-message.js';
 const SEND_TIMEOUT_MS = 70_000;
 /** What a slow upload to WhatsApp still manages. */
 const SLOWEST_BYTES_PER_MS = 50;
-/** Failures of the session or its node, not of the message: it waits for them to pass, until it expires. */
+/** Failures of the session or its node, or the wait for the files of others, not of the message: it waits for them to pass, until it expires. */
 const HELD: ReadonlySet<string> = new Set([
   'session_not_connected',
   'contract_broken',
   'page_gone',
   'stale_epoch',
+  'transfer_busy',
 ]);
 
 /** Hands one claimed message to its node. Never throws: every failure is an outcome. */

@@ -139,3 +139,36 @@ describe('a lane whose claims get lost, or whose messages are taken from it', ()
     );
   });
 });
+
+describe('what a lane gives back', () => {
+  const inChat = (id: string): Queued => ({ id, chatId: '0', attempt: 0, state: 'queued' });
+  const areDone = async (messages: readonly Queued[]) => {
+    // Nobody wakes the lane again.
+    for (let turns = 0; turns < 1_000 && messages.some(({ state }) => state !== 'done'); turns += 1)
+      await turn();
+    expect(messages.map(({ state }) => state)).toEqual(messages.map(() => 'done'));
+  };
+
+  it('it claims again by itself: behind a message of unknown fate', async () => {
+    const messages = [inChat('0-0'), inChat('0-1')];
+    const queue = new FailingQueue(messages, () => 'well');
+    const send: Parts['send'] = async (message) => {
+      const end = await queue.parts.send(message);
+      if (message.id !== '0-0') return end;
+      return { kind: 'outcome', outcome: { outcome: 'unknown', reason: 'lost' }, held: false };
+    };
+    const lane = new SessionLane({ ...queue.parts, send });
+    lane.wake();
+    await areDone(messages);
+    await lane.stop();
+  });
+
+  it('it claims again by itself: when it was told to hold while it claimed', async () => {
+    const messages = [inChat('0-0')];
+    const lane = new SessionLane(new FailingQueue(messages, () => 'well').parts);
+    lane.wake();
+    lane.hold();
+    await areDone(messages);
+    await lane.stop();
+  });
+});

@@ -200,7 +200,7 @@ export class SessionLane {
   }: Extract<Claim, { state: 'claimed' }>): void {
     this.isSingly = singly;
     for (const message of messages) {
-      if (this.givesBackNext || this.disturbed.has(message.chatId)) this.write(message, { kind: 'released' });
+      if (this.givesBackNext || this.disturbed.has(message.chatId)) this.giveBack(message);
       else {
         this.chats.add(message);
         if (noted?.has(attemptKey(message.id, message.attempt))) this.chats.noted(message);
@@ -256,7 +256,7 @@ export class SessionLane {
       return;
     }
     const { outcome } = end;
-    if (outcome.outcome === 'unknown') this.releaseChat(chat);
+    if (outcome.outcome === 'unknown' || outcome.code === 'transfer_busy') this.releaseChat(chat);
     else if (outcome.retry) {
       this.release();
       this.pause(backoff(this.pauses++, PAUSE));
@@ -270,9 +270,14 @@ export class SessionLane {
   }
 
   private releaseChat(chat: string): void {
-    for (const message of this.chats.removeUncalled(chat, this.slots.sending.has(chat))) {
-      this.write(message, { kind: 'released' });
-    }
+    for (const message of this.chats.removeUncalled(chat, this.slots.sending.has(chat)))
+      this.giveBack(message);
+  }
+
+  /** It is due again as soon as it is back in the queue. */
+  private giveBack(message: ClaimedMessage): void {
+    this.mayHaveMore = true;
+    this.write(message, { kind: 'released' });
   }
 
   /** A chat's next message does not wait for this; a lane that stops does. */

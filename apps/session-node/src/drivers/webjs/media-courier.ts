@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { NodeResponse } from '#contracts';
+import { LARGE_TRANSFER_BYTES, type NodeResponse } from '#contracts';
 import { MediaStoreError, type MediaContent, type MediaStore } from '#media-store';
 import type { DownloadOrder } from '../driver.js';
 import { sha256Of } from './converters/index.js';
 import type { RawDownload } from './page/agent-api.js';
 import type { PageAgent } from './page-agent.js';
-import { LARGE_TRANSFER_BYTES, TransferGateBusy, type TransferGate } from './transfer-gate.js';
+import { TransferGateBusy, type TransferGate } from './transfer-gate.js';
 
 type DownloadOutcome = NodeResponse<'media.download'>;
 

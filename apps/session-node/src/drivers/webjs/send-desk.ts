@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { waKey, type MediaType, type SendOutcome } from '#contracts';
+import { LARGE_TRANSFER_BYTES, waKey, type MediaType, type SendOutcome } from '#contracts';
 import { DeadlineError } from '#kernel';
 import { failpoint } from '#runtime';
 import type { SendOrder } from '../driver.js';
@@ -7,7 +7,7 @@ import { isoOf } from './converters/index.js';
 import { MediaUnavailable, transferTimeoutMs, type MediaCourier } from './media-courier.js';
 import type { RawSendOrder, RawSendResult } from './page/agent-api.js';
 import { NO_SCRIPT, type PageAgent } from './page-agent.js';
-import { LARGE_TRANSFER_BYTES, TransferGateBusy } from './transfer-gate.js';
+import { TransferGateBusy } from './transfer-gate.js';
 
 const CANCEL_TIMEOUT_MS = 5_000;
 const TYPING_TIMEOUT_MS = 5_000;
@@ -65,7 +65,7 @@ export class SendDesk {
         this.handOver(order, rawOrder(order, '', transferId), size),
       );
     } catch (error) {
-      if (error instanceof TransferGateBusy) return notSent('busy', error.message);
+      if (error instanceof TransferGateBusy) return notSent('transfer_busy', error.message);
       if (!(error instanceof MediaUnavailable)) return unknown(error);
       if (this.isLost()) return notSent('page_crashed', 'the page died while the file was brought into it');
       if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
@@ -140,7 +140,7 @@ function toOutcome(result: RawSendResult): SendOutcome {
   return { outcome: 'handed', waKey: waKey(key), chatId, ack, timestamp: isoOf(t) };
 }
 
-function notSent(code: 'busy' | 'page_gone' | 'page_crashed', reason: string): SendOutcome {
+function notSent(code: 'busy' | 'transfer_busy' | 'page_gone' | 'page_crashed', reason: string): SendOutcome {
   return { outcome: 'not_sent', retry: true, code, reason };
 }
 

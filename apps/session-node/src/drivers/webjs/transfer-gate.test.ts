@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LARGE_TRANSFER_BYTES, TransferGate, TransferGateBusy } from './transfer-gate.js';
+import { LARGE_TRANSFER_BYTES } from '#contracts';
+import { TransferGate, TransferGateBusy } from './transfer-gate.js';
 
 /** Work that goes on until it is told to end. */
 function openWork(): { work: () => Promise<string>; end: () => void } {

@@ -1,5 +1,4 @@
-/** From this size on a file counts as large. */
-export const LARGE_TRANSFER_BYTES = 8 * 1024 * 1024;
+import { LARGE_TRANSFER_BYTES } from '#contracts';
 
 /** The large files before this one took too long; its work was not begun. */
 export class TransferGateBusy extends Error {

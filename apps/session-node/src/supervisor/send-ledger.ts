@@ -1,14 +1,17 @@
+import { IdFilter } from './id-filter.js';
+
 const MAX_IDS = 10_000;
 
 /**
  * Which message ids of a session this process has begun to send. With it a node can prove that a send never began,
- * promise that it never will, and refuse to begin one a second time. It forgets nothing it could be asked about:
- * once it had to forget, it proves nothing any more about ids it does not know.
+ * promise that it never will, and refuse to begin one a second time. Of the latest it knows
+ * the ids; of those before, enough never to promise anything about one that began. The more there were of those, the
+ * fewer promises it can give of ids that never began.
  */
 export class SendLedger {
   private readonly begun = new Set<string>();
   private readonly barred = new Set<string>();
-  private hasForgotten = false;
+  private forgotten: IdFilter | undefined;
 
   /**
    * Notes the beginning of a send.
@@ -18,7 +21,7 @@ export class SendLedger {
     if (this.barred.has(waMessageId)) return 'barred';
     if (this.begun.has(waMessageId)) return 'repeated';
     this.begun.add(waMessageId);
-    if (this.begun.size > MAX_IDS) this.forgetOldest(this.begun);
+    if (this.begun.size > MAX_IDS) this.forgetOldest();
     return 'new';
   }
 
@@ -29,15 +32,17 @@ export class SendLedger {
 
   /** True, and from now on kept to, when a send with this id never began and never will. */
   bar(waMessageId: string): boolean {
-    if (this.hasForgotten || this.begun.has(waMessageId)) return false;
+    if (this.begun.has(waMessageId) || this.forgotten?.mayHave(waMessageId)) return false;
     if (this.barred.size >= MAX_IDS) return false;
     this.barred.add(waMessageId);
     return true;
   }
 
-  private forgetOldest(ids: Set<string>): void {
-    const [oldest] = ids;
-    if (oldest !== undefined) ids.delete(oldest);
-    this.hasForgotten = true;
+  private forgetOldest(): void {
+    const [oldest] = this.begun;
+    if (oldest === undefined) return;
+    this.begun.delete(oldest);
+    this.forgotten ??= new IdFilter();
+    this.forgotten.add(oldest);
   }
 }

@@ -26,8 +26,7 @@ export async function sendMessage(
   if (owner.board.isHeldBack) return notSent('contract_broken', owner.snapshot().detail ?? 'contract_broken');
   const begun = owner.ledger.begin(waMessageId);
   if (begun === 'barred') return notSent('rejected', 'this send was given up before it began', false);
-  if (begun === 'repeated') return lookUpRepeated(driver, request);
-  const outcome = await driver.send(request);
+  const outcome = begun === 'repeated' ? await lookUpRepeated(driver, request) : await driver.send(request);
   if (outcome.outcome === 'not_sent') owner.ledger.notSent(waMessageId);
   if (outcome.outcome === 'handed') owner.inbox.sent(outcome);
   return outcome;
@@ -59,6 +58,7 @@ export async function lookUpMessages(
 ): Promise<NodeResponse<'message.lookup'>> {
   const driver = owner.connectedDriver;
   const found = driver ? await driver.lookup(request.messages) : [];
+  for (const message of found) owner.inbox.sent(message);
   const foundIds = new Set(found.map((message) => message.waMessageId));
   const neverStarted = request.messages
     .filter(({ waMessageId, nodeBootId }) => !foundIds.has(waMessageId) && nodeBootId === bootId)

@@ -78,8 +78,12 @@ export class InboxLink {
     this.pump?.sweepSoon();
   }
 
-  /** The answer to a send tells the api of its message, so that the page does not. */
-  sent({ waKey, ack, timestamp }: Extract<SendOutcome, { outcome: 'handed' }>): void {
+  /** The answer to a send, or to a look for it, tells the api of its message, so that the page does not. */
+  sent({
+    waKey,
+    ack,
+    timestamp,
+  }: Pick<Extract<SendOutcome, { outcome: 'handed' }>, 'waKey' | 'ack' | 'timestamp'>): void {
     this.opened?.followSent(waKey, timestamp, ack);
   }
 

@@ -16,10 +16,10 @@ let session: SessionBody;
 
 beforeAll(async () => {
   messaging = await Messaging.start();
-  messaging.node.scripts['message.send'] = (request) => handed(request, 1);
 });
 afterAll(() => messaging?.close());
 beforeEach(async () => {
+  messaging.node.scripts['message.send'] = (request) => handed(request, 1);
   ({ tenant, session } = await messaging.connect());
 });
 
@@ -131,9 +131,7 @@ describe('limit.reached of the pacing', () => {
   it('is not told as long as only a message under way fills the cap, which may not count', async () => {
     let end = (): void => undefined;
     const underWay = new Promise<void>((resolve) => (end = resolve));
-    const { scripts } = messaging.node;
-    const usual = scripts['message.send'];
-    scripts['message.send'] = async (request) => {
+    messaging.node.scripts['message.send'] = async (request) => {
       await underWay;
       return handed(request, 1);
     };
@@ -144,7 +142,6 @@ describe('limit.reached of the pacing', () => {
     await messaging.api.database.workerSql((query) => notices.tellPaced(query, session.id));
     expect(await limits()).toEqual([]);
     end();
-    scripts['message.send'] = usual;
     await statusOf(tenant, first.id, 'sent');
     await send();
     await untilTold(1);

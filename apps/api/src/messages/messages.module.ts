@@ -6,6 +6,7 @@ import { MediaModule } from '../media/index.js';
 import { NodesModule } from '../nodes/index.js';
 import { PacingModule } from '../pacing/index.js';
 import { SessionsModule } from '../sessions/index.js';
+import { WebhooksModule } from '../webhooks/index.js';
 import { AcceptQueue, QueueSignal } from './accept/accept-queue.js';
 import { AcceptRepository } from './accept/accept-repository.js';
 import { SessionMemory } from './accept/session-memory.js';
@@ -88,6 +89,7 @@ const SEARCH = [MessageSearch, SearchIndex, SearchIndexRepository];
     NodesModule,
     PacingModule,
     SessionsModule,
+    WebhooksModule,
   ],
   controllers: [ChatMessagesController, MessagesController, TimelineController],
   providers: [

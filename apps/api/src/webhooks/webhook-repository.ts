@@ -30,7 +30,8 @@ export interface WebhookVisibility {
   sessionIds: readonly string[] | null;
 }
 
-const VISIBLE = `w.tenant_id = $1 AND w.deleted_at IS NULL AND w.mode = $2 AND ($3::text[] IS NULL OR w.session_ids <@ $3)`;
+/** Condition on `webhooks w`: $1 to $3 are the tenant, the mode and the sessions of who looks. */
+export const VISIBLE = `w.tenant_id = $1 AND w.deleted_at IS NULL AND w.mode = $2 AND ($3::text[] IS NULL OR w.session_ids <@ $3)`;
 
 /** Rows of `webhooks`. */
 @Injectable()

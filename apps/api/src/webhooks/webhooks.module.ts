@@ -13,6 +13,7 @@ import { WebhookDispatcher } from './delivery/webhook-dispatcher.js';
 import { WebhookLimits } from './delivery/webhook-limits.js';
 import { DeliveryLogRepository } from './delivery-log-repository.js';
 import { DeliveryLogService } from './delivery-log.service.js';
+import { EventDeliveryRepository } from './event-delivery-repository.js';
 import { WebhookRepository } from './webhook-repository.js';
 import { WebhookSender } from './webhook-sender.js';
 import { WebhookService } from './webhook.service.js';
@@ -31,11 +32,13 @@ import { WebhooksController } from './webhooks.controller.js';
     DeliveryRepository,
     DeliveryRetention,
     DeliverySlots,
+    EventDeliveryRepository,
     ProgressRepository,
     ProgressWriter,
     SharedEvents,
     WebhookDispatcher,
     WebhookLimits,
   ],
+  exports: [EventDeliveryRepository],
 })
 export class WebhooksModule {}

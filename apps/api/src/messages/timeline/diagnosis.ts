@@ -8,6 +8,7 @@ import {
   type SessionState,
 } from '#contracts';
 import { adviceForFailure, adviceForSession, whyFailed } from './diagnosis-texts.js';
+import { clock, times } from './plain-words.js';
 
 /** What a diagnosis can say; a closed set for machines, beside the sentences for people. */
 export const DIAGNOSIS_CODES = [
@@ -254,15 +255,4 @@ function placeOf(ahead: number): string {
 
 function endsAt({ expiresAt, now }: DiagnosisFacts): string {
   return expiresAt ? `It expires at ${clock(expiresAt, now)}.` : '';
-}
-
-function times(count: number): string {
-  return count === 1 ? 'once' : `${String(count)} times`;
-}
-
-/** With the date where it is not today's. */
-function clock(at: Date, now: Date): string {
-  const [day = '', time = ''] = at.toISOString().split('T');
-  const isToday = now.toISOString().startsWith(day);
-  return `${isToday ? '' : `${day} `}${time.slice(0, 5)} UTC`;
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EventType, MessageStatus } from '#contracts';
 import { Database, type Query } from '#database';
 import { SESSION_COLUMNS, type StoredSession } from '../../nodes/index.js';
+import { EventDeliveryRepository, type EventDelivery, type WebhookVisibility } from '../../webhooks/index.js';
 import { COUNTED_AHEAD } from './diagnosis.js';
 
 /** What the row of a message tells of its way. */
@@ -59,15 +60,28 @@ export interface TimedMedia {
   storedAt: Date | null;
 }
 
+/** What became of the events of a message at webhooks. */
+export interface TimedDeliveries {
+  /** `SHOWN_DELIVERIES` at most. */
+  deliveries: EventDelivery[];
+  isCut: boolean;
+}
+
 export interface TimelineFacts {
   message: TimedMessage;
   session: StoredSession;
   attempts: TimedAttempt[];
   events: TimedEvent[];
+  /** null: not to be seen. */
+  webhooks: TimedDeliveries | null;
   media: TimedMedia | undefined;
   ahead: number;
   isChatBlocked: boolean;
 }
+
+const SHOWN_DELIVERIES = 100;
+/** A message that many people react to has more; of the newest ones the deliveries are looked for. */
+const EVENTS_WITH_DELIVERIES = 100;
 
 const MESSAGE = {
   name: 'timeline_message',
@@ -117,10 +131,20 @@ const BLOCKED = {
 /** Collects what is known of the way of one message of a tenant. Who may see it was looked at before. */
 @Injectable()
 export class TimelineRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly eventDeliveries: EventDeliveryRepository,
+  ) {}
 
-  /** Undefined when the message is gone meanwhile. */
-  find(tenantId: string, messageId: string): Promise<TimelineFacts | undefined> {
+  /**
+   * Undefined when the message is gone meanwhile.
+   * @param webhookViewer whose webhooks are looked at; null: none
+   */
+  find(
+    tenantId: string,
+    messageId: string,
+    webhookViewer: WebhookVisibility | null,
+  ): Promise<TimelineFacts | undefined> {
     return this.database.tenantSql(tenantId, async (query) => {
       const key = [tenantId, messageId];
       const [message] = await query<TimedMessage & object>(MESSAGE, key);
@@ -130,8 +154,26 @@ export class TimelineRepository {
       const events = await query<TimedEvent & object>(EVENTS, key);
       const [media] = await query<TimedMedia & object>(MEDIA, key);
       const waiting = message.status === 'queued' ? await findWaiting(query, tenantId, message) : NOT_WAITING;
-      return { message, session, attempts, events, media, ...waiting };
+      const webhooks =
+        webhookViewer && (await this.findDeliveries(query, webhookViewer, message.sessionId, events));
+      return { message, session, attempts, events, webhooks, media, ...waiting };
     });
+  }
+
+  private async findDeliveries(
+    query: Query,
+    viewer: WebhookVisibility,
+    sessionId: string,
+    events: readonly TimedEvent[],
+  ): Promise<TimedDeliveries> {
+    const search = {
+      sessionId,
+      events: events.slice(-EVENTS_WITH_DELIVERIES),
+      limit: SHOWN_DELIVERIES + 1,
+    };
+    const found = await this.eventDeliveries.list(query, viewer, search);
+    const isCut = found.length > SHOWN_DELIVERIES || events.length > EVENTS_WITH_DELIVERIES;
+    return { deliveries: found.slice(0, SHOWN_DELIVERIES), isCut };
   }
 }
 

@@ -16,8 +16,9 @@ export class TimelineController {
   @Operation({
     summary: 'Tell the way of a message',
     description:
-      'Its acceptance, its wait, every attempt with its outcome, the acknowledgements of WhatsApp, its file, and the ' +
-      'events that told of it. `diagnosis` says in plain words how it stands and what can be done. Holds neither phone ' +
+      'Its acceptance, its wait, every attempt with its outcome, the acknowledgements of WhatsApp, its file, the ' +
+      'events that told of it, and what became of these at your webhooks (to a key with the scope `webhooks:manage`; ' +
+      'to others `webhooks` is null, and the diagnosis is silent about them). `diagnosis` says in plain words how it stands and what can be done. Holds neither phone ' +
       'numbers nor what the message says.',
     idempotent: 'safe',
     answer: { status: 200, type: MessageTimelineDto, example: TIMELINE_EXAMPLE },

@@ -1,6 +1,13 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { eventIdSchema, eventTypeSchema, messageIdSchema, messageStatusSchema } from '#contracts';
+import {
+  deliveryIdSchema,
+  eventIdSchema,
+  eventTypeSchema,
+  messageIdSchema,
+  messageStatusSchema,
+  webhookIdSchema,
+} from '#contracts';
 import { DIAGNOSIS_CODES } from './diagnosis.js';
 
 /** Steps of a message; the ones of its status carry the status' name. */
@@ -32,6 +39,33 @@ const stepSchema = z.object({
   detail: z.record(z.string(), z.unknown()),
 });
 export type TimelineStep = z.infer<typeof stepSchema>;
+
+const webhookDeliverySchema = z.object({
+  webhookId: webhookIdSchema,
+  host: z.string().describe('Of the URL of the webhook'),
+  deliveryId: deliveryIdSchema.nullable().describe('null: no attempt has ended yet'),
+  eventId: eventIdSchema,
+  eventType: eventTypeSchema,
+  cause: z.enum(['event', 'replay', 'redelivery']),
+  state: z
+    .enum(['waiting', 'pending', 'delivered', 'failed'])
+    .describe(
+      '`waiting`: no attempt has ended yet; `pending`: it is tried again; `failed`: given up after the last attempt',
+    ),
+  attempts: z.int(),
+  status: z.int().nullable().describe('HTTP status of the last attempt; null when there was no answer'),
+  error: z
+    .enum(['forbidden', 'timeout', 'unreachable', 'tls', 'broken_answer', 'secret_unreadable'])
+    .nullable()
+    .describe('Why the last attempt had no answer'),
+  summary: z.string().describe('How the delivery stands, in plain words'),
+  nextAttemptAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('null: it has ended, it is about to be tried first, or the webhook is switched off'),
+  endedAt: z.iso.datetime().nullable().describe('When it was delivered, or given up'),
+});
+export type TimelineDelivery = z.infer<typeof webhookDeliverySchema>;
 
 export const timelineSchema = z
   .object({
@@ -80,6 +114,19 @@ export const timelineSchema = z
         }),
       )
       .describe('What was told of it, oldest first, for as long as events are kept'),
+    webhooks: z
+      .object({
+        deliveries: z
+          .array(webhookDeliverySchema)
+          .describe('What is not delivered yet comes first, then the newest; 100 at most'),
+        truncated: z
+          .boolean()
+          .describe('There are more, or more than 100 events, of which the newest were looked at'),
+      })
+      .nullable()
+      .describe(
+        'What became of these events at your webhooks, for as long as the log of deliveries is kept; null: the key has no scope `webhooks:manage`',
+      ),
   })
   .meta({ id: 'MessageTimeline' });
 export type MessageTimeline = z.infer<typeof timelineSchema>;
@@ -107,4 +154,5 @@ export const TIMELINE_EXAMPLE: MessageTimeline = {
     },
   ],
   events: [],
+  webhooks: { deliveries: [], truncated: false },
 };

@@ -1,14 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { PauseReason } from '#contracts';
-import type { AuthContext } from '../../auth/index.js';
+import { hasScope, type AuthContext } from '../../auth/index.js';
 import type { StoredSession } from '../../nodes/index.js';
 import { EtaService } from '../../pacing/index.js';
 import { viewOf } from '../../sessions/index.js';
+import type { EventDelivery } from '../../webhooks/index.js';
 import { MessageRepository, noSuchMessage } from '../message-repository.js';
 import { diagnose, type DiagnosisFacts } from './diagnosis.js';
-import { TimelineRepository, type TimelineFacts } from './timeline-repository.js';
+import { TimelineRepository, type TimedDeliveries, type TimelineFacts } from './timeline-repository.js';
 import { stepsOf } from './timeline-steps.js';
-import type { MessageTimeline } from './timeline.dto.js';
+import type { MessageTimeline, TimelineDelivery } from './timeline.dto.js';
+import { withWebhooks } from './webhook-diagnosis.js';
+import { deliveryText } from './webhook-texts.js';
 
 /** Tells the way of a message, and how it stands in plain words. */
 @Injectable()
@@ -22,29 +25,25 @@ export class TimelineService {
   /** @throws AppError `not_found` */
   async get(auth: AuthContext, id: string): Promise<MessageTimeline> {
     await this.messages.get(auth, id);
-    const facts = await this.timelines.find(auth.tenantId, id);
+    const facts = await this.timelines.find(
+      auth.tenantId,
+      id,
+      hasScope(auth, 'webhooks:manage') ? auth : null,
+    );
     if (!facts) throw noSuchMessage();
     const now = new Date();
-    const { message, session, media, events, ahead } = facts;
+    const { message, session, events, webhooks, ahead } = facts;
     const isQueued = message.status === 'queued';
     const isPaced = isQueued && this.etas.isPaced(session);
     const eta = isPaced ? ((await this.etas.ofQueued(session, [id])).get(id) ?? null) : null;
     return {
       messageId: id,
       status: message.status,
-      diagnosis: diagnose(toDiagnosisFacts(facts, eta, now)),
+      diagnosis: withWebhooks(diagnose(toDiagnosisFacts(facts, eta, now)), webhooks?.deliveries ?? [], now),
       durations: durationsOf(facts, now),
       pacing: isPaced ? { eta: eta?.toISOString() ?? null } : null,
       queue: isQueued ? { ahead } : null,
-      media: media
-        ? {
-            state: media.state,
-            error: media.error,
-            attempts: media.attempts,
-            nextAttemptAt: media.nextAttemptAt?.toISOString() ?? null,
-            storedAt: media.storedAt?.toISOString() ?? null,
-          }
-        : null,
+      media: viewMedia(facts),
       steps: stepsOf(facts),
       events: events.map(({ id: eventId, seq, type, createdAt }) => ({
         id: eventId,
@@ -52,8 +51,44 @@ export class TimelineService {
         type,
         createdAt: createdAt.toISOString(),
       })),
+      webhooks: webhooks && viewWebhooks(webhooks, now),
     };
   }
+}
+
+function viewMedia({ media }: TimelineFacts): MessageTimeline['media'] {
+  if (!media) return null;
+  const { state, error, attempts, nextAttemptAt, storedAt } = media;
+  return {
+    state,
+    error,
+    attempts,
+    nextAttemptAt: nextAttemptAt?.toISOString() ?? null,
+    storedAt: storedAt?.toISOString() ?? null,
+  };
+}
+
+function viewWebhooks({ deliveries, isCut }: TimedDeliveries, now: Date): MessageTimeline['webhooks'] {
+  return { deliveries: deliveries.map((delivery) => viewDelivery(delivery, now)), truncated: isCut };
+}
+
+function viewDelivery(delivery: EventDelivery, now: Date): TimelineDelivery {
+  const { id, webhookId, url, eventId, eventType, cause, state, attempts, status, error } = delivery;
+  return {
+    webhookId,
+    host: new URL(url).host,
+    deliveryId: id,
+    eventId,
+    eventType: eventType as TimelineDelivery['eventType'],
+    cause,
+    state,
+    attempts,
+    status,
+    error: error as TimelineDelivery['error'],
+    summary: deliveryText(delivery, now),
+    nextAttemptAt: delivery.nextAt?.toISOString() ?? null,
+    endedAt: delivery.endedAt?.toISOString() ?? null,
+  };
 }
 
 function toDiagnosisFacts(facts: TimelineFacts, eta: Date | null, now: Date): DiagnosisFacts {

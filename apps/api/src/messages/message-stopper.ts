@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { SessionMode } from '#contracts';
 import { Database, type Query } from '#database';
 import { fail } from './dispatcher/attempt-results.js';
+import { HOLD_CHANNEL } from '../pacing/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from './message-changes.js';
 import { MessageWatch } from './message-watch.js';
 
@@ -73,6 +74,9 @@ export class MessageStopper {
       .filter(({ id, status }) => status === 'queued' || stopped.has(id))
       .map((before) => ({ before, after: fail(before, 'recipient_opted_out', now) }));
     await this.changes.save(query, changes);
+    // What is noted already whoever claimed it gives back, and the next claim ends it.
+    if (changes.length < found.length)
+      await query('SELECT pg_notify($1, $2)', [HOLD_CHANNEL, [sessionId, ...waIds].join(' ')]);
     return changes.map(({ after }) => after.id);
   }
 

@@ -9,7 +9,10 @@ import { EventLog, type NewEvent } from '../events/index.js';
 import { SESSION_COLUMNS, type StoredSession } from '../nodes/index.js';
 import { noSuchSession, QUEUE_CHANNEL, SessionLookup } from '../sessions/index.js';
 
-/** Channel on which dispatchers hear that a session (the payload) has to give back what it has not called. */
+/**
+ * Channel on which dispatchers hear that a session has to give back what it has not called. The payload is its id, and
+ * behind that, each after a space, the ids of the chats it is about, unless of all.
+ */
 export const HOLD_CHANNEL = 'wagate_hold';
 
 const LOCK = `SELECT ${SESSION_COLUMNS} FROM sessions

@@ -53,8 +53,9 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
       this.laneOf(sessionId)?.wake({ reconnected });
     };
     // One that is missed is heard of by the next claim.
-    const onHold = (sessionId: string | null) => {
-      if (sessionId !== null) this.lanes.get(sessionId)?.hold();
+    const onHold = (payload: string | null) => {
+      const [sessionId = '', ...chats] = payload?.split(' ') ?? [];
+      this.lanes.get(sessionId)?.hold(chats.length > 0 ? chats : undefined);
     };
     this.stopListening.push(await this.database.listen(QUEUE_CHANNEL, onNotice));
     this.stopListening.push(await this.database.listen(HOLD_CHANNEL, onHold));

@@ -94,11 +94,12 @@ export class SessionLane {
     this.step();
   }
 
-  /** The queue is paused: gives back what was not called. */
-  hold(): void {
+  /** The queue is paused, or only that of these chats is stopped: gives back what was not called. */
+  hold(chats?: readonly string[]): void {
     if (this.stopped) return;
-    this.givesBackNext = this.isClaiming;
-    this.release();
+    if (!chats) this.givesBackNext = this.isClaiming;
+    for (const chat of chats ?? []) this.disturbed.add(chat);
+    this.release(chats);
   }
 
   /** Claims and calls nothing more, gives back what was not called, and waits for the calls under way. */
@@ -265,13 +266,13 @@ export class SessionLane {
   }
 
   /** Gives back everything that was claimed and not called. */
-  private release(): void {
-    for (const chat of this.chats.ids) this.releaseChat(chat);
+  private release(chats: readonly string[] = this.chats.ids): void {
+    for (const chat of chats) this.releaseChat(chat);
   }
 
   private releaseChat(chat: string): void {
-    for (const message of this.chats.removeUncalled(chat, this.slots.sending.has(chat)))
-      this.giveBack(message);
+    const uncalled = this.chats.removeUncalled(chat, this.slots.sending.has(chat));
+    for (const message of uncalled) this.giveBack(message);
   }
 
   /** It is due again as soon as it is back in the queue. */

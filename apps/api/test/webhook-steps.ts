@@ -13,6 +13,8 @@ interface Happening {
   sessionId?: string | null;
   /** `place` of the first. */
   from?: number;
+  /** Makes them large. */
+  text?: string;
 }
 
 /** Lets events happen to a tenant, each with its `place`. */
@@ -20,13 +22,13 @@ export async function happenTo(
   api: TestApi,
   { tenantId }: TestTenant,
   count = 1,
-  { type = 'limit.reached', sessionId = null, from = 0 }: Happening = {},
+  { type = 'limit.reached', sessionId = null, from = 0, text }: Happening = {},
 ): Promise<void> {
   const events = Array.from({ length: count }, (_, i) => ({
     tenantId,
     sessionId,
     type,
-    data: { place: from + i },
+    data: { place: from + i, ...(text === undefined ? {} : { text }) },
   }));
   const log = api.app.get(EventLog, { strict: false });
   await api.database.workerSql((query) => log.append(query, events));

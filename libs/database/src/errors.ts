@@ -12,6 +12,8 @@ interface PgError extends Error {
 const TRANSIENT_STATE = /^(08...|57P0[1-5]|57014|53...|25006|40001|40P01|55P03)$/;
 /** The database answers, and is at its limit or busy with others. */
 const BUSY_STATE = /^(53...|57014|40001|40P01|55P03)$/;
+/** Somebody else holds a lock, or the statement has too much to do. */
+const TOO_LONG_STATE = /^(57014|55P03)$/;
 /** Postgres rolled the whole transaction back because of others: a deadlock, a serialization failure. */
 const ROLLED_BACK_STATE = /^(40001|40P01)$/;
 const UNSTORABLE_STATE = /^(22021|22P05|22008)$/;
@@ -62,6 +64,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 /** True when Postgres rolled the transaction back because of others, also where it is translated already. */
 export function isRolledBack(error: unknown): boolean {
   return hasState(error instanceof AppError ? error.cause : error, ROLLED_BACK_STATE);
+}
+
+/** True when a lock or a statement took too long (55P03, 57014), also where it is translated already. */
+export function isTakingTooLong(error: unknown): boolean {
+  return hasState(error instanceof AppError ? error.cause : error, TOO_LONG_STATE);
 }
 
 function hasState(error: unknown, states: RegExp): boolean {

@@ -4,6 +4,7 @@ export * from './entities/index.js';
 export {
   isDatabaseUnavailable,
   isForeignKeyViolation,
+  isTakingTooLong,
   isUniqueViolation,
   isUnstorableValue,
 } from './errors.js';

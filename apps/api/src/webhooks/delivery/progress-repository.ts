@@ -47,6 +47,9 @@ const ADVANCE_MANY = {
     SELECT h.lease FROM held h`,
 };
 
+/** What waits for a lock longer makes all the others wait; each lane is written for itself then, and waits as usual. */
+const WAIT_BRIEFLY = `SET LOCAL lock_timeout = '500ms'`;
+
 /** Only for whoever holds the lease; zero rows: it is lost, or the webhook was changed meanwhile. */
 const ADVANCE = {
   name: 'webhooks_advance',
@@ -109,7 +112,10 @@ export class ProgressRepository {
     const values = [given, LEASE_SECONDS, first, again].map((value) =>
       typeof value === 'number' ? value : JSON.stringify(value),
     );
-    const done = await this.database.workerSql((query) => query<{ lease: string }>(ADVANCE_MANY, values));
+    const done = await this.database.workerSql(async (query) => {
+      const advance = () => query<{ lease: string }>(ADVANCE_MANY, values);
+      return (await Promise.all([query(WAIT_BRIEFLY), advance()]))[1];
+    });
     return new Set(done.map(({ lease }) => lease));
   }
 

@@ -14,6 +14,7 @@ import { WEBHOOKS_CHANNEL, type StoredWebhook } from '../webhook.js';
 import { WebhookSender } from '../webhook-sender.js';
 import { DeliveryRepository } from './delivery-repository.js';
 import { DeliverySlots } from './delivery-slots.js';
+import type { LaneParts } from './lane-parts.js';
 import { ProgressWriter } from './progress-writer.js';
 import { SharedEvents } from './shared-events.js';
 import { WebhookLane } from './webhook-lane.js';
@@ -84,7 +85,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   private wake(tenantId: string | null): void {
     this.events.forget(tenantId);
     for (const { lane } of this.lanes.values())
-      if (tenantId === null || lane.tenantId === tenantId) lane.wake();
+      if (tenantId === null || lane.webhook.tenantId === tenantId) lane.wake();
     this.look(tenantId);
   }
 
@@ -92,7 +93,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
   private forget(webhookId: string | null): void {
     for (const { lane } of this.lanes.values()) {
       if (webhookId === null) lane.stop();
-      else if (lane.webhookId === webhookId) lane.abandon();
+      else if (lane.webhook.id === webhookId) lane.abandon();
     }
     this.look(null);
   }
@@ -117,7 +118,8 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
           return;
         }
         const wish = { tenantId, most, held: this.held(), mostPerTenant: this.limits.lanesPerTenant };
-        for (const webhook of await this.deliveries.lease(wish)) this.open(webhook);
+        const beganAtMs = performance.now();
+        for (const webhook of await this.deliveries.lease(wish)) this.open(webhook, beganAtMs);
       }
     } catch (error) {
       this.wanted.clear();
@@ -127,7 +129,8 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
 
   private held(): Record<string, number> {
     const held: Record<string, number> = {};
-    for (const { lane } of this.lanes.values()) held[lane.tenantId] = (held[lane.tenantId] ?? 0) + 1;
+    for (const { lane } of this.lanes.values())
+      held[lane.webhook.tenantId] = (held[lane.webhook.tenantId] ?? 0) + 1;
     return held;
   }
 
@@ -137,25 +140,31 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
     for (const { lane } of this.lanes.values()) if (lane.openedAtMs < before) lane.stop();
   }
 
-  private open(webhook: StoredWebhook): void {
+  private open(webhook: StoredWebhook, leasedAtMs: number): void {
     const key = `${webhook.tenantId} ${webhook.id}`;
     // Another lane of ours that has not heard yet of a change: its lease is gone.
     this.lanes.get(key)?.lane.abandon();
     const { tenantId } = webhook;
-    const lane = new WebhookLane(webhook, {
-      send: (target, { event }) => this.sender.send(target, event.id, this.events.bodyOf(event)),
-      listNew: (target, after, limit) => this.events.listNew(target, after, limit),
-      listDue: (target, known, limit) => this.deliveries.listDue(target, known, limit),
-      record: (target, progress) => this.progress.write({ webhook: target, progress }),
-      takeSlot: (ofWebhook, freed) => this.slots.take(tenantId, ofWebhook, freed),
-      giveSlot: () => this.slots.give(tenantId),
-      mostInFlight: this.limits.postsPerWebhook,
-      now: () => this.clock.now().getTime(),
-    });
+    const lane = new WebhookLane(webhook, this.partsFor(tenantId), leasedAtMs);
     const ended = this.run(lane, webhook).finally(() => {
       if (this.lanes.get(key)?.lane === lane) this.lanes.delete(key);
+      if (lane.wasWokenLate) this.look(null);
     });
     this.lanes.set(key, { lane, ended });
+  }
+
+  private partsFor(tenantId: string): LaneParts {
+    return {
+      send: (target, { event }) => this.sender.send(target, event.id, this.events.bodyOf(event)),
+      listNew: (target, after, limit) => this.events.listNew(target, after, limit),
+      listDue: (target, known, limit) => this.events.listDue(target, known, limit),
+      record: (target, progress) => this.progress.write({ webhook: target, progress }),
+      sizeOf: (event) => this.events.bodyOf(event).length,
+      takeSlot: (ofWebhook, freed) => this.slots.take(tenantId, ofWebhook, freed),
+      giveSlot: (ofWebhook) => this.slots.give(tenantId, ofWebhook),
+      mostInFlight: this.limits.postsPerWebhook,
+      now: () => this.clock.now().getTime(),
+    };
   }
 
   /** A lane that fails leaves its lease to run out; its webhook is taken again then, by whoever looks first. */

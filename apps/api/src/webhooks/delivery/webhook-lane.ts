@@ -2,14 +2,16 @@ import type { EventEnvelope } from '#contracts';
 import { newId } from '#kernel';
 import type { StoredWebhook, DisabledReason } from '../webhook.js';
 import { isDelivered } from '../webhook.js';
-import type { AttemptResult } from '../webhook-sender.js';
 import { CircuitBreaker } from './circuit-breaker.js';
-import type { Delivery, DeliveryResult, NewEvents, Progress } from './delivery-repository.js';
+import type { Delivery, DeliveryResult } from './delivery-repository.js';
 import { MOST_ATTEMPTS, nextWaitMs } from './delivery-schedule.js';
+import type { LaneParts } from './lane-parts.js';
 import { SideTask } from './side-task.js';
 
 /** Events that are read ahead; more are read when half of them are left. */
 const READ_AHEAD = 100;
+/** No more are read ahead while those that were have so many bytes. */
+const MOST_BYTES_AHEAD = 500_000;
 /** Results are written together: this often, or when this many wait. */
 const WRITE_EVERY_MS = 100;
 const WRITE_AT = 200;
@@ -28,27 +30,17 @@ const LINGER_MS = 1_000;
 const FAILING_MS = 5 * 86_400_000;
 const GONE = 410;
 
-/** What a lane does its work with. */
-export interface LaneParts {
-  send: (webhook: StoredWebhook, delivery: Delivery) => Promise<AttemptResult>;
-  listNew: (webhook: StoredWebhook, afterSeq: number, limit: number) => Promise<NewEvents>;
-  listDue: (webhook: StoredWebhook, known: readonly string[], limit: number) => Promise<Delivery[]>;
-  record: (webhook: StoredWebhook, progress: Progress) => Promise<boolean>;
-  /** Room for one more post when `ofWebhook` are under way; `freed` is called when there may be room again. */
-  takeSlot: (ofWebhook: number, freed: () => void) => boolean;
-  giveSlot: () => void;
-  mostInFlight: number;
-  now: () => number;
-}
-
 /**
  * Delivers to one webhook for as long as this process holds its lease. New events and those that are due again take
  * turns; a few run at a time, so the order of arrival is not that of `seq`. Reading ahead and writing down go on beside
- * the posts. The cursor follows behind: what a killed process had sent and not written down is sent again. A receiver that keeps failing gets a probe now and then, while
- * its events wait in the log.
+ * the posts. The cursor follows behind: what a killed process had sent and not written down is sent again. A receiver
+ * that keeps failing gets a probe now and then, while its events wait in the log. Nothing is posted any more when the
+ * lease may soon be another process'.
  */
 export class WebhookLane {
   readonly openedAtMs = performance.now();
+  /** It was woken when it had begun to end: whoever looked then may have found its lease still held. */
+  wasWokenLate = false;
   private readonly breaker: CircuitBreaker;
   private readonly fresh: EventEnvelope[] = [];
   private readonly due: Delivery[] = [];
@@ -59,10 +51,14 @@ export class WebhookLane {
   private readonly results: DeliveryResult[] = [];
   private readSeq: number;
   private mayHaveMore = true;
+  /** Before its last write began, from which the lease counts at the earliest. */
+  private heldAtMs: number;
   private writtenAtMs: number;
+  private bytesAhead = 0;
   private disable: DisabledReason | null = null;
   private stopped = false;
   private lost = false;
+  private isEnding = false;
   private dueTurn = false;
   private dueLookMs = 0;
   private isNudged = false;
@@ -75,8 +71,9 @@ export class WebhookLane {
   private readonly writing = new SideTask(this.nudge);
 
   constructor(
-    private readonly webhook: StoredWebhook,
+    readonly webhook: StoredWebhook,
     private readonly parts: LaneParts,
+    leasedAtMs = performance.now(),
   ) {
     const { failures, failingSince, openUntil, cursorSeq } = webhook;
     this.breaker = new CircuitBreaker({
@@ -85,20 +82,14 @@ export class WebhookLane {
       openUntilMs: openUntil?.getTime() ?? null,
     });
     this.readSeq = cursorSeq;
-    this.writtenAtMs = performance.now();
-  }
-
-  get tenantId(): string {
-    return this.webhook.tenantId;
-  }
-
-  get webhookId(): string {
-    return this.webhook.id;
+    this.heldAtMs = leasedAtMs;
+    this.writtenAtMs = leasedAtMs;
   }
 
   /** There are new events. */
   wake(): void {
     this.mayHaveMore = true;
+    this.wasWokenLate = this.isEnding;
     this.nudge();
   }
 
@@ -120,6 +111,7 @@ export class WebhookLane {
       if (!(await this.withPatience(() => this.step()))) break;
       if (this.isBusy) await this.nudgedWithin(WRITE_EVERY_MS);
     }
+    this.isEnding = true;
     await Promise.all([...this.inFlight, this.reading.settled(), this.writing.settled()]);
     if (this.lost) return;
     await this.withPatience(async () => {
@@ -150,10 +142,15 @@ export class WebhookLane {
       try {
         return await work();
       } catch (error) {
-        if (performance.now() - this.writtenAtMs > PATIENCE_MS) throw error;
+        if (this.mayHaveLostLease) throw error;
         await this.nudgedWithin(RETRY_MS);
       }
     }
+  }
+
+  /** Its last write is so long ago that another process may have the webhook soon. */
+  private get mayHaveLostLease(): boolean {
+    return performance.now() - this.heldAtMs > PATIENCE_MS;
   }
 
   /** With nothing to send: waits for news. False when the lane may end. */
@@ -175,7 +172,7 @@ export class WebhookLane {
   }
 
   private mustReadNew(): boolean {
-    return this.mayHaveMore && this.fresh.length <= READ_AHEAD / 2;
+    return this.mayHaveMore && this.fresh.length <= READ_AHEAD / 2 && this.bytesAhead < MOST_BYTES_AHEAD;
   }
 
   private async read(): Promise<void> {
@@ -197,6 +194,7 @@ export class WebhookLane {
       const slice = await this.parts.listNew(this.webhook, this.readSeq, READ_AHEAD);
       for (const event of slice.events) {
         this.fresh.push(event);
+        this.bytesAhead += this.parts.sizeOf(event);
         this.outstanding.add(event.seq);
       }
       this.readSeq = slice.lastSeq;
@@ -207,6 +205,7 @@ export class WebhookLane {
   }
 
   private launch(): void {
+    if (this.mayHaveLostLease) return;
     const { mostInFlight, now, takeSlot, giveSlot } = this.parts;
     while (this.inFlight.size < this.breaker.allowed(mostInFlight, now())) {
       if (this.fresh.length + this.due.length === 0 || this.results.length >= MOST_UNWRITTEN) return;
@@ -214,7 +213,7 @@ export class WebhookLane {
       const delivery = this.next();
       const attempt = this.attempt(delivery).finally(() => {
         this.inFlight.delete(attempt);
-        giveSlot();
+        giveSlot(this.inFlight.size);
         this.nudge();
       });
       this.inFlight.add(attempt);
@@ -226,7 +225,9 @@ export class WebhookLane {
     this.dueTurn = !this.dueTurn;
     const again = this.dueTurn || this.fresh.length === 0 ? this.due.shift() : undefined;
     if (again) return again;
-    return { event: this.fresh.shift() as EventEnvelope, row: null };
+    const event = this.fresh.shift() as EventEnvelope;
+    this.bytesAhead -= this.parts.sizeOf(event);
+    return { event, row: null };
   }
 
   private async attempt(delivery: Delivery): Promise<void> {
@@ -247,14 +248,16 @@ export class WebhookLane {
   }
 
   private mustWrite(): boolean {
-    const ageMs = performance.now() - this.writtenAtMs;
-    const isTime = ageMs >= WRITE_EVERY_MS || this.inFlight.size === 0;
-    return (isTime && this.results.length > 0) || this.results.length >= WRITE_AT || ageMs >= RENEW_EVERY_MS;
+    const nowMs = performance.now();
+    if (this.results.length >= WRITE_AT || nowMs - this.heldAtMs >= RENEW_EVERY_MS) return true;
+    const isTime = nowMs - this.writtenAtMs >= WRITE_EVERY_MS || this.inFlight.size === 0;
+    return isTime && this.results.length > 0;
   }
 
   /** Writes what came of attempts, and gives the webhook back or renews its lease. */
   private async write(release: boolean): Promise<void> {
     const results = [...this.results];
+    const beganAtMs = performance.now();
     const held = await this.parts.record(this.webhook, {
       results,
       release,
@@ -264,6 +267,7 @@ export class WebhookLane {
     });
     this.results.splice(0, results.length);
     for (const { delivery } of results) if (delivery.row) this.dueIds.delete(delivery.row.id);
+    this.heldAtMs = beganAtMs;
     this.writtenAtMs = performance.now();
     if (!held) this.lost = true;
   }

@@ -9,8 +9,8 @@ export class WebhookLimits {
   lanesPerTenant = 100;
   /** Posts to one receiver that are under way. */
   postsPerWebhook = 8;
-  /** Posts to all receivers of one tenant that are under way; see `surePostsPerWebhook`. */
+  /** Posts to all receivers of one tenant that are under way, from which on each has an equal part of them at most. */
   postsPerTenant = 128;
-  /** So many a webhook may have under way in any case: what hangs of a tenant stops none of its others. */
+  /** Never is that part less: what hangs of a tenant stops none of its others. */
   surePostsPerWebhook = 2;
 }

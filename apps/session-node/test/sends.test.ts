@@ -78,6 +78,7 @@ describe('sends when the page is not at its best', () => {
   }, 120_000);
 
   it('hands over what is sent over a reload under its own id, once, and fails nothing for good', async () => {
+    const earlier = new Set((await allSent()).map(({ waMessageId }) => waMessageId));
     const orders: Order[] = [];
     const outcomes: { outcome: string; retry?: boolean }[] = [];
     let isOver = false;
@@ -107,7 +108,7 @@ describe('sends when the page is not at its best', () => {
     for (const order of orders) if (await isInChat(order)) inChat.add(order.waMessageId);
     const sent = await waitFor(
       async () => {
-        const list = await allSent();
+        const list = (await allSent()).filter(({ waMessageId }) => !earlier.has(waMessageId));
         const there = new Set(list.map(({ waMessageId }) => waMessageId));
         return [...inChat].every((id) => there.has(id)) && list;
       },
@@ -140,6 +141,22 @@ describe('sends when the page is not at its best', () => {
       expect(outcomes.at(-1)).toMatchObject({ outcome: 'handed' });
     },
   );
+
+  it('does not hand over what expires while its file is uploaded', async () => {
+    await setFaults([{ kind: 'uploadSlowMs', phone: ME, ms: 6_000 }]);
+    const objectKey = `t/${harness.tenantId}/late`;
+    const bytes = randomBytes(1_000);
+    await harness.media.put(objectKey, Readable.from([bytes]), {
+      contentType: 'text/plain',
+      size: bytes.length,
+    });
+    const media = { mimeType: 'text/plain', filename: 'late.txt', size: bytes.length, sha256: sha256(bytes) };
+    const content = { type: 'document', caption: null, media };
+    const late = { ...textSend(`${FRIEND}@c.us`, ''), content, media: { objectKey }, expiresInMs: 3_000 };
+    expect(await send(late)).toMatchObject({ outcome: 'not_sent', code: 'expired', retry: false });
+    await harness.control('DELETE', '/faults');
+    expect((await allSent()).map(({ waMessageId }) => waMessageId)).not.toContain(late.waMessageId);
+  });
 
   it('lets texts of other chats pass a large file that is slow, and no second large file', async () => {
     const others = Array.from({ length: 8 }, (_, index) => `49151123458${String(index).padStart(2, '0')}`);
@@ -175,7 +192,7 @@ describe('sends when the page is not at its best', () => {
     } of texts)
       expect(sent.get(waMessageId)).toMatchObject({ body: text, handOvers: 1 });
     const large = { ...textSend(`${others[0]}@c.us`, ''), content, media: { objectKey } };
-    expect(await send(large)).toMatchObject({ outcome: 'not_sent', retry: true, code: 'busy' });
+    expect(await send(large)).toMatchObject({ outcome: 'not_sent', retry: true, code: 'transfer_busy' });
     expect(fileIsDone).toBe(false);
     await harness.control('DELETE', '/faults');
     await harness.command('session.restart', { ...session, mode: 'test' });

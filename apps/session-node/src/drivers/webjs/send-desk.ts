@@ -21,6 +21,9 @@ type MediaKind = Exclude<MediaType, 'sticker'>;
 /** With the time, by the clock that never runs back, after which it is not handed over. */
 type TimedOrder = SendOrder & { untilMs: number };
 
+/** What the page is asked, but for the time it has. */
+type Draft = Omit<RawSendOrder, 'timeLeftMs'>;
+
 /** Hands messages over, those of one chat one after the other, and says honestly what became of each. */
 export class SendDesk {
   /** The last send of each chat that has one under way. */
@@ -82,10 +85,12 @@ export class SendDesk {
     }
   }
 
-  private async handOver(order: TimedOrder, raw: RawSendOrder, bytes: number): Promise<SendOutcome> {
+  private async handOver(order: TimedOrder, draft: Draft, bytes: number): Promise<SendOutcome> {
     await failpoint('node.send.before-hand-over');
     // Typing, the upload and those before it in its chat took their time.
     if (isOver(order)) return expired();
+    const timeLeftMs = Number.isFinite(order.untilMs) ? order.untilMs - performance.now() : null;
+    const raw = { ...draft, timeLeftMs };
     try {
       const result = await this.agent().call('send', [raw], transferTimeoutMs(bytes) - (order.typingMs ?? 0));
       await failpoint('node.send.after-hand-over');
@@ -118,7 +123,7 @@ function isSendableMedia(type: SendOrder['content']['type']): type is MediaKind 
   return ['image', 'video', 'audio', 'voice', 'document'].includes(type);
 }
 
-function rawOrder(order: SendOrder, text: string, transferId: string | null): RawSendOrder {
+function rawOrder(order: SendOrder, text: string, transferId: string | null): Draft {
   const { waMessageId, chatId, quotedWaKey, linkPreview, content } = order;
   if (transferId === null || !('media' in content)) {
     return { waMessageId, chatId, text, quotedWaKey, linkPreview, media: null };

@@ -179,6 +179,8 @@ export interface RawSendOrder {
   text: string;
   quotedWaKey: string | null;
   linkPreview: boolean;
+  /** It takes its id only while this is not over; null: whenever it can. */
+  timeLeftMs: number | null;
   media: {
     transferId: string;
     mimeType: string;
@@ -196,7 +198,14 @@ export type RawSendResult =
   | { outcome: 'handed'; key: RawKey; chatId: string; ack: number; t: number }
   | {
       outcome: 'not_sent';
-      code: 'not_on_whatsapp' | 'quoted_not_found' | 'media_unavailable' | 'rejected' | 'busy' | 'page_gone';
+      code:
+        | 'not_on_whatsapp'
+        | 'quoted_not_found'
+        | 'media_unavailable'
+        | 'rejected'
+        | 'busy'
+        | 'page_gone'
+        | 'expired';
       retry: boolean;
       reason: string;
     }

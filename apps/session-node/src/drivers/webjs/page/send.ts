@@ -9,6 +9,8 @@ import { utils, wa, type WaChat, type WaMsg } from './wa.js';
 
 interface Sending {
   id: string;
+  /** By the clock that never runs back. */
+  untilMs: number;
   phase: SendPhase;
   /** Given up by the driver: it must not take its id any more. */
   cancelled: boolean;
@@ -71,13 +73,16 @@ export function attachSend(): void {
   };
 }
 
-/** Resolves when the send is the next to take an id. @throws Error when it was given up */
+/** Resolves when the send is the next to take an id. @throws Error when it was given up, Refusal when its time is over */
 async function takeTurn(sending: Sending): Promise<void> {
   await new Promise<void>((go) => {
     turns.push({ sending, go });
     nextTurn();
   });
   if (sending.cancelled) throw new Error('the send was given up');
+  if (performance.now() >= sending.untilMs) {
+    throw new Refusal(notSent('expired', false, 'its time was over before the hand-over'));
+  }
 }
 
 function nextTurn(): void {
@@ -103,7 +108,8 @@ function isPast(sending: Sending, phase: SendPhase): boolean {
 
 /** Hands one message over with its preset id, and says what became of it. Never throws. */
 export async function send(order: RawSendOrder): Promise<RawSendResult> {
-  const sending: Sending = { id: order.waMessageId, phase: 'resolving', cancelled: false };
+  const untilMs = performance.now() + (order.timeLeftMs ?? Infinity);
+  const sending: Sending = { id: order.waMessageId, untilMs, phase: 'resolving', cancelled: false };
   try {
     const earlier = await findSent(order.waMessageId, order.chatId);
     if (earlier) return handed(earlier);

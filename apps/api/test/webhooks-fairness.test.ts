@@ -71,6 +71,31 @@ describe('a tenant whose receivers all hang', () => {
   });
 });
 
+describe('tests of webhooks', () => {
+  it('are a few at a time, and hold up those of no other tenant', async () => {
+    const limits = api.app.get(WebhookLimits, { strict: false });
+    Object.assign(limits, { testsPerTenant: 2 });
+    const [bad, good] = [await api.createTenant(), await api.createTenant()];
+    const answers: (() => void)[] = [];
+    const slow = await receive((response) => void answers.push(() => response.end()));
+    const webhook = await create(bad, slow.url);
+    const test = () => bad.client.post(`/webhooks/${webhook.id}/test`);
+    const running = [test(), test()];
+    await waitFor(() => answers.length === 2, { what: 'two tests to be under way' });
+    const refused = await test();
+    expect(refused).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+    expect(refused.headers.get('retry-after')).toBe('5');
+    const other = await create(good, (await receive()).url);
+    expect((await good.client.post(`/webhooks/${other.id}/test`)).body).toMatchObject({ delivered: true });
+    for (const answer of answers) answer();
+    for (const { body } of await Promise.all(running)) expect(body).toMatchObject({ delivered: true });
+    const again = test();
+    await waitFor(() => answers.length === 3, { what: 'the next test' });
+    answers[2]?.();
+    expect((await again).status).toBe(200);
+  });
+});
+
 describe('posts of one tenant', () => {
   const limits = Object.assign(new WebhookLimits(), { postsPerTenant: 4, surePostsPerWebhook: 1 });
   const never = () => undefined;

@@ -15,6 +15,8 @@ import {
 } from '../idempotency/index.js';
 import { SecretBox } from '../secrets/index.js';
 import { SessionLookup } from '../sessions/index.js';
+import { TestPosts } from './delivery/test-posts.js';
+import { WebhookLimits } from './delivery/webhook-limits.js';
 import { headersPlace, isDelivered, secretPlace, type StoredWebhook } from './webhook.js';
 import { WebhookRepository, type WebhookChange } from './webhook-repository.js';
 import { WebhookSender } from './webhook-sender.js';
@@ -35,6 +37,8 @@ const ID = /^whk_[0-9a-z]{26}$/;
 /** The webhooks of a tenant. */
 @Injectable()
 export class WebhookService {
+  private readonly tests: TestPosts;
+
   constructor(
     private readonly database: Database,
     private readonly webhooks: WebhookRepository,
@@ -45,7 +49,10 @@ export class WebhookService {
     private readonly idempotency: IdempotencyService,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'ALLOW_PRIVATE_WEBHOOK_URLS'>,
-  ) {}
+    limits: WebhookLimits,
+  ) {
+    this.tests = new TestPosts(limits);
+  }
 
   async list(auth: AuthContext, query: PageQuery): Promise<Page<Webhook>> {
     const page = readPage('webhooks', query, [ID]);
@@ -146,11 +153,15 @@ export class WebhookService {
     );
   }
 
-  /** Posts a `webhook.test` event now, once, also to a webhook that is switched off. */
+  /**
+   * Posts a `webhook.test` event now, once, also to a webhook that is switched off.
+   * @throws AppError `not_found`, `rate_limited`
+   */
   async test(auth: AuthContext, id: string): Promise<WebhookTest> {
     const webhook = await this.database.tenant(auth.tenantId, (tx) => this.find(tx, auth, id));
     const event = testEvent(webhook, this.clock.now());
-    const { attempt } = await this.sender.send(webhook, event.id, JSON.stringify(event));
+    const post = () => this.sender.send(webhook, event.id, JSON.stringify(event));
+    const { attempt } = await this.tests.run(auth.tenantId, post);
     return { delivered: isDelivered(attempt), attempt: attempt as WebhookTest['attempt'] };
   }
 

@@ -13,4 +13,6 @@ export class WebhookLimits {
   postsPerTenant = 128;
   /** Never is that part less: what hangs of a tenant stops none of its others. */
   surePostsPerWebhook = 2;
+  /** Tests of one tenant's webhooks that wait for an answer. */
+  testsPerTenant = 8;
 }

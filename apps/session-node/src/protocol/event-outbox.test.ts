@@ -107,6 +107,24 @@ describe('EventOutbox', () => {
     expect(seen).toEqual(facts.map(waKeyOf).filter((key) => key !== waKeyOf(bad)));
   });
 
+  it('delivers what comes after a refusal at once, also when the api was away before it', async () => {
+    const answers = [() => new Error('away'), () => new ApiRefusal(422)];
+    let posts = 0;
+    const { outbox } = await start({
+      post: () => {
+        posts += 1;
+        const failure = answers.shift();
+        return failure ? Promise.reject(failure()) : Promise.resolve({ staleSessions: [] });
+      },
+    });
+    const address = addressOf();
+    outbox.push(address, ackFact(1));
+    await waitFor(() => outbox.refusedEvents === 1, { what: 'the refusal' });
+    outbox.push(address, ackFact(2));
+    await waitFor(() => outbox.totalPending === 0, { what: 'the next event to be taken' });
+    expect(posts).toBe(3);
+  });
+
   it('lets the others go on beside a session of which everything is refused, and one that never ends', async () => {
     const [bad, busy, quiet] = [addressOf(), addressOf(), addressOf()];
     const big: NodeFact = { kind: 'chats', chats: [chatNamed('x'.repeat(300_000))] };

@@ -156,7 +156,11 @@ export class EventOutbox implements EventSink {
       if (stale.length > 0) this.options.onStale(stale);
       return true;
     } catch (error) {
-      if (isRefusal(error)) return this.bisect(batch, error);
+      if (isRefusal(error)) {
+        // It answered: the next event need not wait for more.
+        this.attempt = 0;
+        return this.bisect(batch, error);
+      }
       await this.waitBeforeRetry(error);
       return false;
     }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { MediaResource } from '../src/media/media.dto.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
+import { waitFor } from '../../../test/support/index.js';
 import { Messaging, tracesOf } from './messaging.js';
 import { expectProblem } from './session-bodies.js';
 
@@ -49,6 +50,27 @@ describe('an Idempotency-Key of an upload', () => {
     for (const answer of answers)
       if (answer.status !== 201) expectProblem(answer, 409, 'idempotency_in_progress');
     expect(await traces()).toMatchObject({ media: 1, keys: 1, objects: [expect.any(String)] });
+  });
+
+  it('is written together with its file: nothing is left of an upload that ends in between', async () => {
+    const { database } = messaging.api;
+    const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+      AND query LIKE '%INSERT INTO idempotency_keys%'`;
+    const running = await database.workerSql(async (query) => {
+      await query('LOCK TABLE idempotency_keys IN SHARE MODE');
+      const uploading = upload('k-1');
+      // Only its bytes are there yet.
+      const stored = expect.objectContaining({ objects: [expect.any(String)] }) as unknown;
+      await waitFor(async () => expect(await traces()).toEqual(stored) ?? true, { what: 'its bytes' });
+      const isWaiting = () => database.tenantSql(tenant.tenantId, (look) => look(waits));
+      await waitFor(async () => (await isWaiting()).length === 1, {
+        what: 'the upload to wait for its key',
+      });
+      expect(await traces()).toMatchObject({ media: 0, keys: 0 });
+      return [uploading];
+    });
+    expect((await Promise.all(running))[0]).toMatchObject({ status: 201 });
+    expect(await traces()).toMatchObject({ media: 1, keys: 1 });
   });
 
   it('is refused for other bytes and other fields, which leave nothing', async () => {

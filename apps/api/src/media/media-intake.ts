@@ -6,7 +6,7 @@ import { MediaStore, MediaStoreError } from '#media-store';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 import { LOGGER } from '../http/index.js';
 import { kindOfMimeType, largestOf, largestOfAll, type MediaKind } from './media-kind.js';
-import { MediaRepository } from './media-repository.js';
+import { MediaRepository, type NewMedia } from './media-repository.js';
 import { detectMimeType, HEAD_BYTES, type TypeHints } from './media-type.js';
 import type { MediaRecord } from './stored-media.js';
 import { UploadBudget } from './upload-budget.js';
@@ -36,24 +36,35 @@ export class MediaIntake {
    *   away); an error of the stream itself as it is
    */
   async take(tenantId: string, stream: Readable, file: IncomingFile): Promise<MediaRecord> {
-    try {
-      return await this.budget.run(tenantId, file.expected ?? null, () =>
-        this.takeIn(tenantId, stream, file),
-      );
-    } catch (error) {
-      stream.destroy();
-      throw error;
-    }
+    return this.within(tenantId, stream, file, async () => {
+      const media = await this.takeIn(tenantId, stream, file);
+      try {
+        return await this.repository.insert(media);
+      } catch (error) {
+        // A row that may be there goes first.
+        if (isAppError(error) && error.outcome === 'unknown') await this.discard(media);
+        else await this.removeBytes(tenantId, media.objectKey);
+        throw error;
+      }
+    });
+  }
+
+  /** As `take`, but for its row: `MediaRepository.insertIn` writes it, or `removeBytes` takes the file back. */
+  takeBytes(tenantId: string, stream: Readable, file: IncomingFile): Promise<NewMedia> {
+    return this.within(tenantId, stream, file, () => this.takeIn(tenantId, stream, file));
   }
 
   /** @throws AppError `media_too_large` when a stored file is too large for what it is to be sent as */
-  assertSize(media: MediaRecord, kind: MediaKind = kindOfMimeType(media.mimeType)): void {
+  assertSize(
+    media: Pick<MediaRecord, 'mimeType' | 'size'>,
+    kind: MediaKind = kindOfMimeType(media.mimeType),
+  ): void {
     const maxBytes = largestOf(kind, this.config);
     if ((media.size ?? 0) > maxBytes) throw tooLarge(maxBytes, kind);
   }
 
   /** Takes a file back that was taken in for something that did not come about. Never rejects. */
-  async discard(media: MediaRecord): Promise<void> {
+  async discard(media: Pick<MediaRecord, 'tenantId' | 'id' | 'objectKey'>): Promise<void> {
     try {
       await this.repository.discard(media.tenantId, media.id);
     } catch (error) {
@@ -73,7 +84,21 @@ export class MediaIntake {
     }
   }
 
-  private async takeIn(tenantId: string, stream: Readable, file: IncomingFile): Promise<MediaRecord> {
+  private async within<T>(
+    tenantId: string,
+    stream: Readable,
+    { expected }: IncomingFile,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.budget.run(tenantId, expected ?? null, work);
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
+  }
+
+  private async takeIn(tenantId: string, stream: Readable, file: IncomingFile): Promise<NewMedia> {
     const id = newId('med');
     const objectKey = `t/${tenantId}/up/${id}`;
     const { head, rest } = await readHead(stream);
@@ -82,8 +107,8 @@ export class MediaIntake {
     try {
       const { size, sha256 } = await this.store.put(objectKey, rest, { contentType: mimeType, maxBytes });
       if (size === 0) throw new AppError('invalid_request', 'the file is empty', { outcome: 'not_sent' });
-      const facts = { mimeType, filename: cleanName(file.filename), size, sha256, objectKey };
-      return await this.repository.insert(tenantId, { id, source: file.source, ...facts });
+      const filename = cleanName(file.filename);
+      return { tenantId, id, source: file.source, mimeType, filename, size, sha256, objectKey };
     } catch (error) {
       // A store that did not answer may have kept the bytes: nobody waits for the look.
       const removal = this.removeBytes(tenantId, objectKey);

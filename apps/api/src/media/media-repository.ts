@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#database';
+import { Database, type Query } from '#database';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { MEDIA_COLUMNS, type MediaRecord, type MediaSource, type MediaState } from './stored-media.js';
@@ -10,6 +10,7 @@ export interface MediaFilter {
 }
 
 export interface NewMedia {
+  tenantId: string;
   id: string;
   source: 'upload' | 'url';
   mimeType: string;
@@ -22,6 +23,12 @@ export interface NewMedia {
 /** What came in through a session belongs to those who may use the session; uploads to the whole tenant. */
 const VISIBLE = `d.tenant_id = $1 AND (d.session_id IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.tenant_id = d.tenant_id
   AND s.id = d.session_id AND s.mode = $2 AND ($3::text[] IS NULL OR s.id = ANY($3))))`;
+
+const INSERT = {
+  name: 'media_insert',
+  text: `INSERT INTO media (tenant_id, id, source, state, mime_type, filename, size, sha256, object_key, stored_at)
+    VALUES ($1, $2, $3, 'stored', $4, $5, $6, $7, $8, now()) RETURNING ${MEDIA_COLUMNS}`,
+};
 
 /** A row goes, and leaves word of the object that is to follow, so that a crash in between forgets nothing. */
 const REMOVE = {
@@ -71,26 +78,23 @@ export class MediaRepository {
   }
 
   /** Writes a file whose bytes are stored. */
-  async insert(tenantId: string, media: NewMedia): Promise<MediaRecord> {
-    const [stored] = await this.database.tenantSql(tenantId, (query) =>
-      query<MediaRecord & object>(
-        {
-          name: 'media_insert',
-          text: `INSERT INTO media (tenant_id, id, source, state, mime_type, filename, size, sha256, object_key, stored_at)
-            VALUES ($1, $2, $3, 'stored', $4, $5, $6, $7, $8, now()) RETURNING ${MEDIA_COLUMNS}`,
-        },
-        [
-          tenantId,
-          media.id,
-          media.source,
-          media.mimeType,
-          media.filename,
-          media.size,
-          media.sha256,
-          media.objectKey,
-        ],
-      ),
-    );
+  insert(media: NewMedia): Promise<MediaRecord> {
+    return this.database.tenantSql(media.tenantId, (query) => this.insertIn(query, media));
+  }
+
+  /** As `insert`, in a transaction of the caller's. */
+  async insertIn(query: Query, media: NewMedia): Promise<MediaRecord> {
+    const { tenantId, id, source, mimeType, filename, size, sha256, objectKey } = media;
+    const [stored] = await query<MediaRecord & object>(INSERT, [
+      tenantId,
+      id,
+      source,
+      mimeType,
+      filename,
+      size,
+      sha256,
+      objectKey,
+    ]);
     if (!stored) throw noSuchMedia();
     return stored;
   }

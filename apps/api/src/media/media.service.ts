@@ -10,7 +10,7 @@ import { LOGGER, readPage, toPage, type ApiReply, type ApiRequest, type Page } f
 import { attachmentNamed, parseRange } from './content-range.js';
 import { MediaIntake, storeAway } from './media-intake.js';
 import type { MediaKind } from './media-kind.js';
-import { MediaRepository, noSuchMedia } from './media-repository.js';
+import { MediaRepository, noSuchMedia, type NewMedia } from './media-repository.js';
 import { servedType } from './media-type.js';
 import { toMediaResource, uploadFieldsSchema, type MediaListQuery, type MediaResource } from './media.dto.js';
 import { announcedBytes, readForm, type FormFile } from './multipart-form.js';
@@ -39,7 +39,7 @@ export class MediaService {
     idempotentRequestOf(request, null);
     const take = ({ stream, filename, mimeType }: FormFile, early: Record<string, string>) => {
       const kind = uploadFieldsSchema.safeParse(early).data?.kind;
-      return this.intake.take(auth.tenantId, stream, {
+      return this.intake.takeBytes(auth.tenantId, stream, {
         source: 'upload',
         declared: mimeType,
         filename,
@@ -47,7 +47,7 @@ export class MediaService {
         expected: announcedBytes(request),
       });
     };
-    const undo = (media: MediaRecord) => this.intake.discard(media);
+    const undo = (media: NewMedia) => this.intake.removeBytes(media.tenantId, media.objectKey);
     const { fields, file } = await readForm(request, uploadFieldsSchema, take, undo);
     await this.assertFits(file, fields.kind);
     return this.once(auth, request, { fields, file: file.sha256 }, file);
@@ -112,33 +112,36 @@ export class MediaService {
     }
   }
 
+  /** The row of the file and that of the key are written together: no answer names a file that is not there. */
   private async once(
     { tenantId }: AuthContext,
     request: ApiRequest,
     content: object,
-    file: MediaRecord,
+    file: NewMedia,
   ): Promise<IdempotentAnswer<MediaResource>> {
     const idempotent = idempotentRequestOf(request, content);
-    const body = toMediaResource(file);
-    const work = () => Promise.resolve({ status: 201, body, resourceId: file.id });
+    const forget = () => this.intake.removeBytes(tenantId, file.objectKey);
     try {
       const answer = await this.database.tenantSql(tenantId, (query) =>
-        this.idempotency.run(query, tenantId, idempotent, work),
+        this.idempotency.run(query, tenantId, idempotent, async () => {
+          const body = toMediaResource(await this.repository.insertIn(query, file));
+          return { status: 201, body, resourceId: file.id };
+        }),
       );
-      if (answer.replayed) await this.intake.discard(file);
+      if (answer.replayed) await forget();
       return answer;
     } catch (error) {
-      // An answer that may be stored names this file.
-      if (!(isAppError(error) && error.outcome === 'unknown')) await this.intake.discard(file);
+      // A row that may be stored needs its bytes.
+      if (!(isAppError(error) && error.outcome === 'unknown')) await forget();
       throw error;
     }
   }
 
-  private async assertFits(media: MediaRecord, kind: MediaKind | undefined): Promise<void> {
+  private async assertFits(media: NewMedia, kind: MediaKind | undefined): Promise<void> {
     try {
       this.intake.assertSize(media, kind);
     } catch (error) {
-      await this.intake.discard(media);
+      await this.intake.removeBytes(media.tenantId, media.objectKey);
       throw error;
     }
   }

@@ -110,6 +110,58 @@ describe('the timeline of a message', () => {
     expect(timeline.steps.at(-1)).toMatchObject({ kind: 'failed', detail: { code: 'not_on_whatsapp' } });
   });
 
+  it('blames a message of unknown fate only while that holds the chat back, and else the cap that does', async () => {
+    const { tenant, session } = await messaging.connect();
+    messaging.node.scripts['message.send'] = () => ({ outcome: 'unknown', reason: 'page_lost' });
+    const lost = await send(tenant);
+    await statusOf(tenant, lost, 'unknown');
+    const { diagnosis: unknown } = await timelineOf(tenant, lost);
+    expect(unknown).toMatchObject({ code: 'fate_unknown' });
+    expect(unknown.advice).toMatch(/Do not send it again: .+ until \d{4}-\d\d-\d\d \d\d:\d\d UTC, /);
+    const change = (body: object) => tenant.client.request('PATCH', `/sessions/${session.id}`, body);
+    expect((await change({ pacing: { strangersPerDay: 0 } })).status).toBe(200);
+    const next = await send(tenant);
+    const code = async () => (await timelineOf(tenant, next)).diagnosis.code;
+    expect(await code()).toBe('chat_blocked');
+    await messaging.api.database.workerSql((query) =>
+      query(`UPDATE message_attempts SET ended_at = now() - interval '61 s' WHERE message_id = $1`, [lost]),
+    );
+    const { diagnosis, pacing } = await timelineOf(tenant, next);
+    expect(diagnosis.code).toBe('paced');
+    expect(diagnosis.summary).toMatch(/^First in the queue; .+`strangersPerDay` is 0/);
+    expect(pacing).toEqual({ eta: null });
+    expect((await change({ strictOrder: true })).status).toBe(200);
+    expect(await code()).toBe('chat_blocked');
+  });
+
+  it('numbers attempts as the message counts them: without those that never reached a page', async () => {
+    const { tenant } = await messaging.connect();
+    let calls = 0;
+    messaging.node.scripts['message.send'] = (request) => {
+      calls += 1;
+      if (calls === 2) return handed(request, 1);
+      return { outcome: 'not_sent', retry: true, code: 'page_gone', reason: 'loading' };
+    };
+    const id = await send(tenant);
+    const { attempts } = await statusOf(tenant, id, 'sent');
+    const { steps } = await timelineOf(tenant, id);
+    const numbers = steps.filter(({ kind }) => kind === 'claimed').map(({ detail }) => detail.attempt);
+    expect({ calls, attempts, numbers }).toEqual({ calls: 2, attempts: 1, numbers: [1] });
+  });
+
+  it('advises against sending again what somebody who opted out was to get', async () => {
+    const { tenant, session } = await messaging.connect();
+    await messaging.node.become(session.id, snapshot({ state: 'interrupted', reason: 'network' }));
+    const id = await send(tenant);
+    expect((await tenant.client.post('/opt-outs', { to: ALEX })).status).toBe(201);
+    await statusOf(tenant, id, 'failed');
+    expect((await timelineOf(tenant, id)).diagnosis).toMatchObject({
+      code: 'failed',
+      summary: 'The recipient asked not to be written to.',
+      advice: expect.stringMatching(/^Do not send it/) as string,
+    });
+  });
+
   it('tells of one that came in, and is nobody else’s', async () => {
     const { tenant, session } = await messaging.connect();
     await messaging.report(session.id, incoming('3EB0TIMELINE', { content: { type: 'text', text: TEXT } }));

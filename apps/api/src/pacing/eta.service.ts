@@ -24,6 +24,14 @@ export interface PacedSession {
   pausedUntil: Date | null;
 }
 
+/** How the pacing of its session holds one queued message. */
+export interface QueuedPace {
+  /** When it leaves; null: nobody can tell, or never as things are. */
+  eta: Date | null;
+  /** The cap on people who never wrote decides that; with `eta` null it lets nothing go to them. */
+  isByStrangersCap: boolean;
+}
+
 /** Of what comes into one queue within this time, one after the other is forecast without another look at it. */
 const REMEMBERED_MS = 1_000;
 const MOST_REMEMBERED = 1_000;
@@ -60,7 +68,7 @@ export class EtaService {
     const policy = this.policyOf(session);
     if (!policy || isPausedForGood(session)) return null;
     const { queue, places } = await this.repository.read(session, compactPacing(policy), newcomer);
-    return places[0] ? etaOf(policy, session, queue, places[0]) : null;
+    return places[0] ? paceOf(policy, session, queue, places[0]).eta : null;
   }
 
   /**
@@ -112,10 +120,19 @@ export class EtaService {
     if (!policy || messageIds.length === 0 || isPausedForGood(session)) return etas;
     const { queue, places } = await this.repository.read(session, compactPacing(policy), messageIds);
     for (const place of places) {
-      const eta = etaOf(policy, session, queue, place);
+      const { eta } = paceOf(policy, session, queue, place);
       if (eta) etas.set(place.id, eta);
     }
     return etas;
+  }
+
+  /** The same for one of them, with what decides it. */
+  async paceOfQueued(session: PacedSession, messageId: string): Promise<QueuedPace> {
+    const policy = this.policyOf(session);
+    if (!policy || isPausedForGood(session)) return { eta: null, isByStrangersCap: false };
+    const { queue, places } = await this.repository.read(session, compactPacing(policy), [messageId]);
+    if (!places[0]) return { eta: null, isByStrangersCap: false };
+    return paceOf(policy, session, queue, places[0]);
   }
 
   private policyOf({ mode, pacing }: Pick<PacedSession, 'mode' | 'pacing'>): Pacing | null {
@@ -137,10 +154,13 @@ function stateOf(session: PacedSession, { nowMs, nextMs, handOvers }: PacedQueue
   return { nowMs, freeMs, handOvers, linkedMs: session.linkedAt?.getTime() ?? nowMs };
 }
 
-function etaOf(policy: Pacing, session: PacedSession, queue: PacedQueue, place: QueuePlace): Date | null {
+function paceOf(policy: Pacing, session: PacedSession, queue: PacedQueue, place: QueuePlace): QueuedPace {
   const eta = forecast(policy, stateOf(session, queue), place.ahead);
-  if (policy.strangersPerDay === null || place.strangersAhead === null) return new Date(eta);
+  if (policy.strangersPerDay === null || place.strangersAhead === null) {
+    return { eta: new Date(eta), isByStrangersCap: false };
+  }
   const { nowMs, strangerHandOvers } = queue;
   const room = forecastCap(policy.strangersPerDay, nowMs, strangerHandOvers, place.strangersAhead);
-  return room === null ? null : new Date(Math.max(eta, room));
+  if (room === null) return { eta: null, isByStrangersCap: true };
+  return { eta: new Date(Math.max(eta, room)), isByStrangersCap: room > eta };
 }

@@ -1,5 +1,5 @@
 export { defaultPacing } from './default-pacing.js';
-export { EtaService, type PacedSession } from './eta.service.js';
+export { EtaService, type PacedSession, type QueuedPace } from './eta.service.js';
 export { LimitNotices, type RefusedByLimit } from './limit-notices.js';
 export { PacingModule } from './pacing.module.js';
 export { HOLD_CHANNEL } from './session-pauses.js';

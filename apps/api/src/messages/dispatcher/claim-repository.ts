@@ -14,7 +14,7 @@ import type { ClaimedMessage, ClaimedSession } from './claimed-message.js';
 /** Messages that one claim takes at most. */
 export const CLAIM_SIZE = 16;
 /** How long a message of unknown fate holds back those behind it in its chat. */
-const UNKNOWN_BLOCK_SECONDS = 60;
+export const UNKNOWN_BLOCK_SECONDS = 60;
 
 /**
  * `locked`: somebody claims at this moment; `busy`: another process has messages of the session under way; `paced`: the

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MESSAGE_STATUSES, PAUSE_REASONS, SESSION_REASONS, SESSION_STATES } from '#contracts';
-import { diagnose, DIAGNOSIS_CODES, type DiagnosisFacts } from './diagnosis.js';
+import { DIAGNOSIS_CODES, type DiagnosisFacts } from './diagnosis-facts.js';
+import { diagnose } from './diagnosis.js';
 
 const NOW = new Date('2026-01-01T12:30:00Z');
 const at = (time: string) => new Date(`2026-01-01T${time}:00Z`);
@@ -12,7 +13,7 @@ const attempt = {
   reason: null,
   startedAt: at('12:29'),
   lookups: 0,
-  nextLookupAt: null,
+  finalAt: new Date('2026-01-02T12:29:00Z'),
 };
 const connected = {
   state: 'connected',
@@ -42,6 +43,7 @@ const facts: DiagnosisFacts = {
   ahead: 0,
   isChatBlocked: false,
   eta: null,
+  isByStrangersCap: false,
   session: connected,
   attempt: null,
   media: null,
@@ -80,8 +82,8 @@ const TABLE: Row[] = [
     {
       session: { ...connected, pause: { reason: 'unacknowledged', since: at('12:10'), until: at('13:10') } },
     },
-    /paused since 12:10 UTC until 13:10 UTC: WhatsApp acknowledged none/,
-    /resume the session/,
+    /paused since 12:10:00 UTC until 13:10:00 UTC: WhatsApp acknowledged none/,
+    /^Look at the phone .+ resume the session, or wait: the pause ends by itself\./,
   ],
   [
     'scheduled',
@@ -96,7 +98,40 @@ const TABLE: Row[] = [
     /Nothing/,
   ],
   ['chat_blocked', { isChatBlocked: true }, /earlier message of its chat/, /settled/],
-  ['paced', { eta: at('12:45') }, /at about 12:45 UTC/, /change the pacing/],
+  [
+    'session_paused',
+    {
+      session: {
+        ...connected,
+        pause: { reason: 'requested', since: NOW, until: new Date(NOW.getTime() + 5_000) },
+      },
+    },
+    /paused since 12:30:00 UTC until 12:30:05 UTC/,
+    /^The pause ends by itself/,
+  ],
+  [
+    'session_paused',
+    {
+      expiresAt: at('12:40'),
+      session: { ...connected, pause: { reason: 'requested', since: NOW, until: at('12:45') } },
+    },
+    /until 12:45:00 UTC: .+ It expires before that\.$/,
+    /resume the session .+ It expires at 12:40 UTC\.$/,
+  ],
+  ['paced', { eta: at('12:45') }, /at about 12:45 UTC\.$/, /change the pacing/],
+  [
+    'paced',
+    { eta: at('12:45'), expiresAt: at('12:40') },
+    /would come at about 12:45 UTC, but it expires at 12:40 UTC: as things are it will not be sent\.$/,
+    /change the pacing .+ or send it anew with a later `expiresAt`/,
+  ],
+  [
+    'paced',
+    { eta: at('12:45'), isByStrangersCap: true },
+    /strangersPerDay.+ leaves at about 12:45/,
+    /change/,
+  ],
+  ['paced', { isByStrangersCap: true }, /never wrote .+`strangersPerDay` is 0/, /raise `strangersPerDay`/],
   [
     'being_handed_over',
     {
@@ -125,9 +160,47 @@ const TABLE: Row[] = [
     /page .+ died.+tried 2 times/,
     /not send/,
   ],
-  ['failed', { status: 'failed', errorCode: 'something_new' }, /not sent \(something_new\)/, /Send it again/],
-  ['failed', { status: 'failed' }, /no reason known/, /Send it again/],
-  ['expired', { status: 'expired' }, /time was over/, /expiresAt/],
+  [
+    'failed',
+    { status: 'failed', errorCode: 'recipient_opted_out' },
+    /^The recipient asked not to be written to\.$/,
+    /^Do not send it/,
+  ],
+  [
+    'failed',
+    {
+      status: 'failed',
+      errorCode: 'attempts_exhausted',
+      attempts: 8,
+      attempt: { ...attempt, outcome: 'not_sent', reason: 'rejected' },
+    },
+    /tried 8 times\. At last: rejected\.$/,
+    /reasons of the attempts/,
+  ],
+  ['failed', { status: 'failed', errorCode: 'session_deleted' }, /session was deleted/, /another session/],
+  ['failed', { status: 'failed', errorCode: 'session_logged_out' }, /logged out/, /^Link the phone/],
+  ['failed', { status: 'failed', errorCode: 'media_unavailable' }, /file/, /upload it again/],
+  ['failed', { status: 'failed', errorCode: 'quoted_not_found' }, /quoted/, /without quoting/],
+  ['failed', { status: 'failed', errorCode: 'rejected' }, /refused/, /phone before you send it again/],
+  [
+    'failed',
+    { status: 'failed', errorCode: 'contract_broken' },
+    /WhatsApp Web changed/,
+    /do not send it again/,
+  ],
+  [
+    'failed',
+    { status: 'failed', errorCode: 'something_new' },
+    /not sent \(something_new\)/,
+    /before you send/,
+  ],
+  ['failed', { status: 'failed' }, /no reason known/, /before you send/],
+  [
+    'expired',
+    { status: 'expired', expiresAt: at('12:20') },
+    /^Its time was over at 12:20 UTC, .+ not sent\.$/,
+    /`expiresAt`.+pacing.+pause.+not connected/,
+  ],
   ['cancelled', { status: 'cancelled' }, /taken out of the queue/, /Send it again/],
   [
     'fate_unknown',
@@ -138,13 +211,17 @@ const TABLE: Row[] = [
         outcome: 'unknown',
         reason: 'process_gone',
         lookups: 2,
-        nextLookupAt: at('12:32'),
       },
     },
     /nobody can tell yet \(process_gone\).+looked up 2 times/,
-    /looked up by its id in its chat at 12:32 UTC\. Do not send it again/,
+    /^Wait\. Do not send it again: .+ until 2026-01-02 12:29 UTC, .+ proves nothing\..+unknown_final/,
   ],
-  ['fate_unknown', { status: 'unknown', session: interrupted }, /interrupted/, /Open WhatsApp/],
+  [
+    'fate_unknown',
+    { status: 'unknown', session: interrupted },
+    /interrupted/,
+    /Open WhatsApp.+Do not send it again/,
+  ],
   ['fate_unknown_for_good', { status: 'unknown_final' }, /not found/, /Look into the chat on the phone/],
   ['received', { status: 'received' }, /came in and is stored/, /Nothing/],
   ['received', { status: 'received', type: 'image', media }, /came in and is stored/, /Nothing/],

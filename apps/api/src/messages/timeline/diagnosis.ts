@@ -1,85 +1,8 @@
-import {
-  PAUSE_TEXT,
-  REASON_TEXT,
-  type MessageStatus,
-  type PauseReason,
-  type SessionAction,
-  type SessionReason,
-  type SessionState,
-} from '#contracts';
+import { REASON_TEXT, type MessageStatus } from '#contracts';
+import { said, type Diagnosis, type DiagnosisFacts } from './diagnosis-facts.js';
 import { adviceForFailure, adviceForSession, whyFailed } from './diagnosis-texts.js';
 import { clock, times } from './plain-words.js';
-
-/** What a diagnosis can say; a closed set for machines, beside the sentences for people. */
-export const DIAGNOSIS_CODES = [
-  'scheduled',
-  'session_paused',
-  'session_not_connected',
-  'waiting_for_retry',
-  'chat_blocked',
-  'paced',
-  'in_queue',
-  'being_handed_over',
-  'awaiting_acknowledgement',
-  'sent',
-  'delivered',
-  'read',
-  'failed',
-  'expired',
-  'cancelled',
-  'fate_unknown',
-  'fate_unknown_for_good',
-  'received',
-  'undecryptable',
-  'media_on_its_way',
-  'media_missing',
-] as const;
-
-export interface Diagnosis {
-  code: (typeof DIAGNOSIS_CODES)[number];
-  summary: string;
-  advice: string;
-}
-
-/** What a diagnosis is made of. Holds neither phone numbers nor what the message says. */
-export interface DiagnosisFacts {
-  now: Date;
-  status: MessageStatus;
-  errorCode: string | null;
-  type: string;
-  dueAt: Date;
-  expiresAt: Date | null;
-  /** Attempts that reached a node. */
-  attempts: number;
-  /** Messages of the session that leave before it; counted up to `COUNTED_AHEAD`. */
-  ahead: number;
-  /** A message of its chat that nobody knows the fate of holds it back. */
-  isChatBlocked: boolean;
-  /** When it leaves by the pacing of its session; null: there is none, or nobody can tell. */
-  eta: Date | null;
-  session: {
-    state: SessionState;
-    reason: SessionReason;
-    action: SessionAction | null;
-    since: Date;
-    isRunning: boolean;
-    pause: { reason: PauseReason; since: Date; until: Date | null } | null;
-  };
-  /** The newest one. */
-  attempt: {
-    isCalled: boolean;
-    isEnded: boolean;
-    outcome: string | null;
-    reason: string | null;
-    startedAt: Date;
-    lookups: number;
-    nextLookupAt: Date | null;
-  } | null;
-  media: { state: string; error: string | null; attempts: number; nextAttemptAt: Date | null } | null;
-}
-
-/** Longer queues are not counted out. */
-export const COUNTED_AHEAD = 1_000;
+import { ofQueued } from './queued-diagnosis.js';
 
 /** Says in plain words how a message stands, and what can be done about it. */
 export function diagnose(facts: DiagnosisFacts): Diagnosis {
@@ -95,49 +18,6 @@ export function diagnose(facts: DiagnosisFacts): Diagnosis {
     default:
       return ofOther(facts.status, facts);
   }
-}
-
-function ofQueued(facts: DiagnosisFacts): Diagnosis {
-  const { now, session, ahead, attempts, dueAt, attempt, eta } = facts;
-  const place = placeOf(ahead);
-  const ends = endsAt(facts);
-  if (session.pause) return ofPaused(place, session.pause, ends, now);
-  if (session.state !== 'connected' || !session.isRunning) {
-    const why = `the session is ${session.state} since ${clock(session.since, now)}: ${REASON_TEXT[session.reason]}`;
-    return said('session_not_connected', `${place}; ${why}`, `${adviceForSession(session)} ${ends}`);
-  }
-  if (dueAt > now && attempts === 0) {
-    return said('scheduled', `It is to leave at ${clock(dueAt, now)}.`, `Nothing has to be done. ${ends}`);
-  }
-  if (dueAt > now) {
-    const why = attempt?.reason ? ` (${attempt.reason})` : '';
-    const summary = `Attempt ${String(attempts)} certainly did not leave${why}; it is tried again at ${clock(dueAt, now)}.`;
-    return said('waiting_for_retry', summary, `Nothing has to be done. ${ends}`);
-  }
-  if (facts.isChatBlocked) {
-    const summary = `${place}; an earlier message of its chat is of unknown fate or is tried again, and the order of the chat is kept.`;
-    return said('chat_blocked', summary, `It follows as soon as that one is settled. ${ends}`);
-  }
-  if (eta && eta.getTime() > now.getTime() + 1_000) {
-    const summary = `${place}; by the pacing of its session it leaves at about ${clock(eta, now)}.`;
-    return said('paced', summary, `To send faster, change the pacing of the session. ${ends}`);
-  }
-  return said('in_queue', `${place}; the session is connected.`, `Nothing has to be done. ${ends}`);
-}
-
-function ofPaused(
-  place: string,
-  pause: NonNullable<DiagnosisFacts['session']['pause']>,
-  ends: string,
-  now: Date,
-): Diagnosis {
-  const until = pause.until ? ` until ${clock(pause.until, now)}` : '';
-  const summary = `${place}; the session is paused since ${clock(pause.since, now)}${until}: ${PAUSE_TEXT[pause.reason]}`;
-  return said(
-    'session_paused',
-    summary,
-    `Look at the phone and the reason, then resume the session. ${ends}`,
-  );
 }
 
 function ofSending({ attempt, attempts, now }: DiagnosisFacts): Diagnosis {
@@ -161,16 +41,13 @@ function ofUnknown({ attempt, session, now }: DiagnosisFacts): Diagnosis {
   const why = attempt?.reason ? ` (${attempt.reason})` : '';
   const looks = attempt?.lookups ? ` It was looked up ${times(attempt.lookups)}.` : '';
   const summary = `It may have left, and nobody can tell yet${why}; it is not sent again by itself.${looks}`;
+  const end = attempt ? ` until ${clock(attempt.finalAt, now)}` : '';
+  const rest = `Do not send it again: it is looked up by its id in its chat, again and again${end}, and a look-up that finds nothing proves nothing. If it is not found by then, its status becomes \`unknown_final\`.`;
   if (session.state !== 'connected') {
     const isDown = `The session is ${session.state}: ${REASON_TEXT[session.reason]}`;
-    return said('fate_unknown', `${summary} ${isDown}`, adviceForSession(session));
+    return said('fate_unknown', `${summary} ${isDown}`, `${adviceForSession(session)} ${rest}`);
   }
-  const next = attempt?.nextLookupAt ? ` at ${clock(attempt.nextLookupAt, now)}` : ' soon';
-  return said(
-    'fate_unknown',
-    summary,
-    `Wait: it is looked up by its id in its chat${next}. Do not send it again before that.`,
-  );
+  return said('fate_unknown', summary, `Wait. ${rest}`);
 }
 
 function ofReceived({ type, media, now }: DiagnosisFacts): Diagnosis {
@@ -203,7 +80,7 @@ function ofReceived({ type, media, now }: DiagnosisFacts): Diagnosis {
 
 type Other = Exclude<MessageStatus, 'queued' | 'sending' | 'unknown' | 'received'>;
 
-function ofOther(status: Other, { errorCode, attempts }: DiagnosisFacts): Diagnosis {
+function ofOther(status: Other, facts: DiagnosisFacts): Diagnosis {
   switch (status) {
     case 'sent':
       return said(
@@ -221,13 +98,9 @@ function ofOther(status: Other, { errorCode, attempts }: DiagnosisFacts): Diagno
     case 'played':
       return said('read', `The recipient has ${status} it.`, 'Nothing has to be done.');
     case 'failed':
-      return said('failed', whyFailed(errorCode, attempts), adviceForFailure(errorCode));
+      return said('failed', whyFailed(facts), adviceForFailure(facts.errorCode));
     case 'expired':
-      return said(
-        'expired',
-        'It could not leave before its time was over, and was not sent.',
-        'Send it again if it is still wanted, with a later `expiresAt` where the session may be away for long.',
-      );
+      return ofExpired(facts);
     case 'cancelled':
       return said(
         'cancelled',
@@ -243,16 +116,13 @@ function ofOther(status: Other, { errorCode, attempts }: DiagnosisFacts): Diagno
   }
 }
 
-function said(code: Diagnosis['code'], summary: string, advice: string): Diagnosis {
-  return { code, summary, advice: advice.trim() };
-}
-
-function placeOf(ahead: number): string {
-  if (ahead === 0) return 'First in the queue';
-  if (ahead >= COUNTED_AHEAD) return `Queued behind ${String(COUNTED_AHEAD)} messages or more`;
-  return `Queued behind ${String(ahead)} message${ahead === 1 ? '' : 's'}`;
-}
-
-function endsAt({ expiresAt, now }: DiagnosisFacts): string {
-  return expiresAt ? `It expires at ${clock(expiresAt, now)}.` : '';
+/** Nothing is kept of what held it back. */
+function ofExpired({ expiresAt, attempts, now }: DiagnosisFacts): Diagnosis {
+  const end = expiresAt ? ` at ${clock(expiresAt, now)}` : '';
+  const tried = attempts > 0 ? ` It was tried ${times(attempts)}.` : '';
+  return said(
+    'expired',
+    `Its time was over${end}, before it had left; it was not sent.${tried}`,
+    'If it is still wanted, send it again, with an `expiresAt` that leaves time for what can hold it back: the queue and the pacing of its session, a pause, a session that is not connected.',
+  );
 }

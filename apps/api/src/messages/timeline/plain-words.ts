@@ -8,3 +8,8 @@ export function clock(at: Date, now: Date): string {
   const isToday = now.toISOString().startsWith(day);
   return `${isToday ? '' : `${day} `}${time.slice(0, 5)} UTC`;
 }
+
+/** The same, with seconds. */
+export function clockToSeconds(at: Date, now: Date): string {
+  return clock(at, now).replace(/ UTC$/, `${at.toISOString().slice(16, 19)} UTC`);
+}

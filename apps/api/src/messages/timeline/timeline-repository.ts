@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EventType, MessageStatus } from '#contracts';
 import { Database, type Query } from '#database';
+import { UNKNOWN_BLOCK_SECONDS } from '../dispatcher/claim-repository.js';
 import { SESSION_COLUMNS, type StoredSession } from '../../nodes/index.js';
 import { EventDeliveryRepository, type EventDelivery, type WebhookVisibility } from '../../webhooks/index.js';
-import { COUNTED_AHEAD } from './diagnosis.js';
+import { COUNTED_AHEAD } from './diagnosis-facts.js';
 
 /** What the row of a message tells of its way. */
 export interface TimedMessage {
@@ -30,6 +31,7 @@ export interface TimedMessage {
 }
 
 export interface TimedAttempt {
+  /** Without those that never reached a node: the newest one's is the number of attempts that its message shows. */
   number: number;
   waMessageId: string;
   nodeName: string;
@@ -97,9 +99,9 @@ const SESSION = {
 };
 const ATTEMPTS = {
   name: 'timeline_attempts',
-  text: `SELECT number, wa_message_id AS "waMessageId", node_name AS "nodeName", epoch, outcome, reason,
+  text: `SELECT (row_number() OVER (ORDER BY number))::int AS number, wa_message_id AS "waMessageId", node_name AS "nodeName", epoch, outcome, reason,
       started_at AS "startedAt", called_at AS "calledAt", ended_at AS "endedAt", lookups, lookup_at AS "lookupAt"
-    FROM message_attempts WHERE tenant_id = $1 AND message_id = $2 ORDER BY number`,
+    FROM message_attempts WHERE tenant_id = $1 AND message_id = $2 ORDER BY message_attempts.number`,
 };
 /** Also those that are not numbered yet. */
 const EVENTS = {
@@ -120,12 +122,16 @@ const AHEAD = {
       AND q.status = 'queued' AND (q.priority > $3 OR q.priority = $3 AND q.id < $4)
     LIMIT ${String(COUNTED_AHEAD)}) ahead`,
 };
+/** By what a claim goes by. */
 const BLOCKED = {
   name: 'timeline_blocked',
-  text: `SELECT EXISTS (SELECT FROM messages m JOIN messages b ON b.tenant_id = m.tenant_id AND b.session_id = m.session_id
+  text: `SELECT EXISTS (SELECT FROM messages m JOIN sessions s ON s.tenant_id = m.tenant_id AND s.id = m.session_id
+    JOIN messages b ON b.tenant_id = m.tenant_id AND b.session_id = m.session_id
       AND b.chat_wa_id = m.chat_wa_id AND b.id <> m.id
-      AND (b.status = 'unknown' OR b.status = 'queued' AND b.due_at > now() AND b.claims > 0)
-    WHERE m.tenant_id = $1 AND m.id = $2) AS blocked`,
+    LEFT JOIN message_attempts a ON a.tenant_id = b.tenant_id AND a.message_id = b.id AND a.number = b.claims
+    WHERE (b.status = 'queued' AND b.due_at > now() AND b.claims > 0 OR b.status = 'unknown' AND (s.strict_order
+        OR coalesce(a.ended_at, now()) > now() - interval '${String(UNKNOWN_BLOCK_SECONDS)} s'))
+      AND m.tenant_id = $1 AND m.id = $2) AS blocked`,
 };
 
 /** Collects what is known of the way of one message of a tenant. Who may see it was looked at before. */

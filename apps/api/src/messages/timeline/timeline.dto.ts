@@ -8,7 +8,7 @@ import {
   messageStatusSchema,
   webhookIdSchema,
 } from '#contracts';
-import { DIAGNOSIS_CODES } from './diagnosis.js';
+import { DIAGNOSIS_CODES } from './diagnosis-facts.js';
 
 /** Steps of a message; the ones of its status carry the status' name. */
 export const STEP_KINDS = [

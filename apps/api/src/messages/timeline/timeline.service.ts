@@ -1,12 +1,14 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { PauseReason } from '#contracts';
 import { hasScope, type AuthContext } from '../../auth/index.js';
+import { API_CONFIG, type ApiConfig } from '../../config.js';
 import type { StoredSession } from '../../nodes/index.js';
-import { EtaService } from '../../pacing/index.js';
+import { EtaService, type QueuedPace } from '../../pacing/index.js';
 import { viewOf } from '../../sessions/index.js';
 import type { EventDelivery } from '../../webhooks/index.js';
 import { MessageRepository, noSuchMessage } from '../message-repository.js';
-import { diagnose, type DiagnosisFacts } from './diagnosis.js';
+import { diagnose } from './diagnosis.js';
+import type { DiagnosisFacts } from './diagnosis-facts.js';
 import { TimelineRepository, type TimedDeliveries, type TimelineFacts } from './timeline-repository.js';
 import { stepsOf } from './timeline-steps.js';
 import type { MessageTimeline, TimelineDelivery } from './timeline.dto.js';
@@ -20,6 +22,7 @@ export class TimelineService {
     private readonly messages: MessageRepository,
     private readonly timelines: TimelineRepository,
     private readonly etas: EtaService,
+    @Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'MESSAGE_UNKNOWN_FINAL_SECONDS'>,
   ) {}
 
   /** @throws AppError `not_found` */
@@ -35,13 +38,15 @@ export class TimelineService {
     const { message, session, events, webhooks, ahead } = facts;
     const isQueued = message.status === 'queued';
     const isPaced = isQueued && this.etas.isPaced(session);
-    const eta = isPaced ? ((await this.etas.ofQueued(session, [id])).get(id) ?? null) : null;
+    const pace = isPaced ? await this.etas.paceOfQueued(session, id) : NOT_PACED;
+    const finalAfterMs = this.config.MESSAGE_UNKNOWN_FINAL_SECONDS * 1_000;
+    const diagnosis = diagnose(toDiagnosisFacts(facts, { pace, finalAfterMs, now }));
     return {
       messageId: id,
       status: message.status,
-      diagnosis: withWebhooks(diagnose(toDiagnosisFacts(facts, eta, now)), webhooks?.deliveries ?? [], now),
+      diagnosis: withWebhooks(diagnosis, webhooks?.deliveries ?? [], now),
       durations: durationsOf(facts, now),
-      pacing: isPaced ? { eta: eta?.toISOString() ?? null } : null,
+      pacing: isPaced ? { eta: pace.eta?.toISOString() ?? null } : null,
       queue: isQueued ? { ahead } : null,
       media: viewMedia(facts),
       steps: stepsOf(facts),
@@ -55,6 +60,8 @@ export class TimelineService {
     };
   }
 }
+
+const NOT_PACED: QueuedPace = { eta: null, isByStrangersCap: false };
 
 function viewMedia({ media }: TimelineFacts): MessageTimeline['media'] {
   if (!media) return null;
@@ -91,7 +98,10 @@ function viewDelivery(delivery: EventDelivery, now: Date): TimelineDelivery {
   };
 }
 
-function toDiagnosisFacts(facts: TimelineFacts, eta: Date | null, now: Date): DiagnosisFacts {
+function toDiagnosisFacts(
+  facts: TimelineFacts,
+  { pace, finalAfterMs, now }: { pace: QueuedPace; finalAfterMs: number; now: Date },
+): DiagnosisFacts {
   const { message, session, attempts, media, ahead, isChatBlocked } = facts;
   const { state, reason, action, since } = viewOf(session);
   const newest = attempts.at(-1);
@@ -105,7 +115,7 @@ function toDiagnosisFacts(facts: TimelineFacts, eta: Date | null, now: Date): Di
     attempts: message.attempts,
     ahead,
     isChatBlocked,
-    eta,
+    ...pace,
     session: {
       state,
       reason,
@@ -122,7 +132,7 @@ function toDiagnosisFacts(facts: TimelineFacts, eta: Date | null, now: Date): Di
           reason: newest.reason,
           startedAt: newest.startedAt,
           lookups: newest.lookups,
-          nextLookupAt: newest.lookupAt,
+          finalAt: new Date(newest.startedAt.getTime() + finalAfterMs),
         }
       : null,
     media: media ?? null,

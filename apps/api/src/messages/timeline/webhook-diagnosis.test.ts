@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EventDelivery } from '../../webhooks/index.js';
-import type { Diagnosis } from './diagnosis.js';
+import type { Diagnosis } from './diagnosis-facts.js';
 import { withWebhooks } from './webhook-diagnosis.js';
 import { deliveryText } from './webhook-texts.js';
 
@@ -88,7 +88,7 @@ describe('the webhooks in a diagnosis', () => {
       code: 'read',
       summary: `The recipient has read it. But webhook whk_1 has not taken message.read: ${why}.`,
     });
-    expect(diagnosis.advice).toMatch(/^Nothing has to be done\. /);
+    expect(diagnosis.advice).toMatch(/^Nothing has to be done for the message itself\. /);
     expect(diagnosis.advice).toMatch(advice);
     expect(deliveryText(delivery, NOW)).toBe(`Not taken: ${why}.`);
   });

@@ -1,5 +1,5 @@
 import type { EventDelivery } from '../../webhooks/index.js';
-import type { Diagnosis } from './diagnosis.js';
+import type { Diagnosis } from './diagnosis-facts.js';
 import { isHeldUp, whyNotTaken } from './webhook-texts.js';
 
 /** The message is well: that a webhook did not hear of it stands against this. */
@@ -10,6 +10,9 @@ const WELL: readonly Diagnosis['code'][] = [
   'read',
   'received',
 ];
+
+/** Where something is to be done for a webhook. */
+const FOR_MESSAGE = 'Nothing has to be done for the message itself';
 
 /** Adds the webhook that is furthest from having what was told of the message, if there is one; the code stays. */
 export function withWebhooks(
@@ -29,7 +32,7 @@ export function withWebhooks(
   return {
     ...diagnosis,
     summary: `${diagnosis.summary} ${sentence}`,
-    advice: `${diagnosis.advice} ${adviceFor(worst)}`,
+    advice: `${diagnosis.advice.replace(/^Nothing has to be done/, FOR_MESSAGE)} ${adviceFor(worst)}`,
   };
 }
 

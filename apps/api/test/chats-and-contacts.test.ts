@@ -184,6 +184,17 @@ describe('chats', () => {
     ]);
   });
 
+  it('are not shown by id under a session that is not theirs', async () => {
+    const [{ id }, other] = [await steps.linked(), await steps.linked()];
+    await reportChats(id, chat('4915100000051', { name: 'Kim' }));
+    const [known] = await listOf(`/chats?session=${id}`);
+    for (const path of [`/chats/${known?.id ?? ''}`, `/chats/${known?.id ?? ''}/messages`]) {
+      for (const session of ['nope', other.id])
+        expectProblem(await tenant.client.get(`${path}?session=${session}`), 404, 'not_found');
+      expect((await tenant.client.get(`${path}?session=${id}`)).status).toBe(200);
+    }
+  });
+
   it('of a deleted session are not listed', async () => {
     const { id } = await steps.linked();
     await reportChats(id, chat('4915100000041', { name: 'Ghost of a session' }));

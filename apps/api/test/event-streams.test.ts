@@ -172,6 +172,20 @@ describe('an event stream', () => {
     },
   );
 
+  it.each([
+    ['?after=4', undefined],
+    ['', '4'],
+  ])('refuses a number that no event has yet: "%s", Last-Event-ID %s', async (query, lastEventId) => {
+    const tenant = await api.createTenant();
+    await happen(tenant, 3);
+    const all = await openStream(tenant.key, '?after=0');
+    await waitFor(() => all.events.length === 3, { what: 'the events' });
+    all.close();
+    const refused = await openStream(tenant.key, query, lastEventId);
+    await waitFor(() => refused.ended, { what: 'the answer' });
+    expect(JSON.parse(refused.text)).toMatchObject({ status: 409, code: 'unknown_seq' });
+  });
+
   it('ends with its process, at once', async () => {
     const own = await startApi();
     const tenant = await own.createTenant();
@@ -214,6 +228,11 @@ describe('an event socket', () => {
     await waitFor(() => second.events.length === 5, { what: 'the rest' });
     expect(places([...first.events, ...second.events])).toEqual(upTo(10));
     second.socket.close();
+  });
+
+  it('is refused behind a number that no event has yet', async () => {
+    const tenant = await api.createTenant();
+    await expect(connect(tenant.key, '?after=1')).rejects.toThrow('409');
   });
 
   it.each([

@@ -7,6 +7,7 @@ import { EventLog, EventRetention } from '../src/events/index.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, handed, Messaging, statusOf } from './messaging.js';
 import { snapshot } from './scripted-node.js';
+import { expectProblem } from './session-bodies.js';
 
 let messaging: Messaging;
 
@@ -97,7 +98,7 @@ describe('events', () => {
     expect(await eventsOf(tenant, 'session.logged_out')).toHaveLength(1);
   });
 
-  it('come in pages that follow each other, and beyond the newest there is nothing', async () => {
+  it('come in pages that follow each other, and a number beyond the newest is refused at once', async () => {
     const tenant = await messaging.api.createTenant();
     await append(tenant, 7);
     await eventsOf(tenant, 'limit.reached', 7);
@@ -110,7 +111,15 @@ describe('events', () => {
     }
     expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(await read(tenant, '?after=7')).toEqual({ data: [], nextCursor: null, lastSeq: 7 });
-    expect(await read(tenant, '?after=1000')).toEqual({ data: [], nextCursor: null, lastSeq: 1000 });
+    for (const query of ['?after=8', '?after=1000&wait=30']) {
+      const refused = await tenant.client.get<{ detail: string }>(`/events${query}`);
+      expectProblem(refused, 409, 'unknown_seq');
+      expect(refused.body.detail).toContain('the newest is 7');
+    }
+    const silent = await messaging.api.createTenant();
+    expect(await read(silent, '?after=0')).toEqual({ data: [], nextCursor: null, lastSeq: 0 });
+    expectProblem(await silent.client.get('/events?after=1'), 409, 'unknown_seq');
+    expectProblem(await silent.client.get('/events?type=webhook.test'), 400, 'invalid_request');
   });
 
   it('are waited for', async () => {

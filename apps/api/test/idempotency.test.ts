@@ -164,7 +164,12 @@ describe('an Idempotency-Key', () => {
 });
 
 describe('a request that is still under way', () => {
-  const request: IdempotentRequest = { key: 'c-1', operation: 'POST /x', requestHash: Buffer.alloc(32, 1) };
+  const request: IdempotentRequest = {
+    key: 'c-1',
+    operation: 'POST /x',
+    requestHash: Buffer.alloc(32, 1),
+    formerHashes: () => [],
+  };
 
   it('leaves its key free when its transaction is rolled back', async () => {
     const { tenantId } = await api.createTenant();

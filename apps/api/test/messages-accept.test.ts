@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/index.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
+import { canonicalJson } from '../src/idempotency/idempotency-key.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, handed, interrupted, Messaging, tracesOf } from './messaging.js';
 import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
@@ -43,7 +46,9 @@ describe('a daily cap', () => {
   it('lets exactly as many in as it says, however many come at once, and keeps no key of the others', async () => {
     const { tenant: capped, session: own } = await messaging.connect();
     await messaging.node.become(own.id, interrupted());
-    await capped.client.request('PATCH', `/sessions/${own.id}`, { dailyMessageLimit: 20 });
+    const limitTo = (dailyMessageLimit: number) =>
+      capped.client.request('PATCH', `/sessions/${own.id}`, { dailyMessageLimit });
+    await limitTo(20);
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, i) =>
         capped.client.post(
@@ -66,6 +71,9 @@ describe('a daily cap', () => {
       ]),
     );
     expect(keys).toBe(20);
+    await limitTo(5);
+    const dryRun = await capped.client.post('/messages?dryRun=true', text({ session: own.id }));
+    expect(dryRun.body).toMatchObject({ quota: { sessionRemaining: 0 } });
   });
 });
 
@@ -83,6 +91,52 @@ describe('an Idempotency-Key', () => {
       422,
       'idempotency_key_reused',
     );
+  });
+
+  it.each([
+    ['', '?wait=sent'],
+    ['?wait=sent', ''],
+    ['?wait=sent', '?wait=delivered'],
+  ])('gives the same message whatever the answer waits for: "%s", then "%s"', async (first, then) => {
+    const headers = { 'idempotency-key': `waits${first},${then}.` };
+    // Cancelled at once, so that nobody waits for long.
+    const early = tenant.client.post<MessageResource>(`/messages${first}`, text(), headers);
+    const idOf = async () => {
+      const [row] = await messaging.api.database.workerSql((query) =>
+        query<{ id: string }>(
+          'SELECT resource_id AS id FROM idempotency_keys WHERE tenant_id = $1 AND key = $2',
+          [tenant.tenantId, headers['idempotency-key']],
+        ),
+      );
+      return row?.id;
+    };
+    await waitFor(async () => (await idOf()) !== undefined, { what: 'the message' });
+    await tenant.client.post(`/messages/${String(await idOf())}/cancel`);
+    const again = await tenant.client.post<MessageResource>(`/messages${then}`, text(), headers);
+    expect(again.body.id).toBe((await early).body.id);
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    expect(again.body.status).toBe(then === '' ? 'queued' : 'cancelled');
+  });
+
+  it('is known again when a version stored it whose hash had `wait` in it', async () => {
+    const headers = { 'idempotency-key': 'of the version before' };
+    const first = await tenant.client.post<MessageResource>('/messages', text(), headers);
+    await tenant.client.post(`/messages/${first.body.id}/cancel`);
+    const former = canonicalJson([null, {}, { wait: 'sent' }, text()]);
+    const hash = createHash('sha256').update(former).digest();
+    await messaging.api.database.workerSql((query) =>
+      query('UPDATE idempotency_keys SET request_hash = $1 WHERE tenant_id = $2 AND key = $3', [
+        hash,
+        tenant.tenantId,
+        headers['idempotency-key'],
+      ]),
+    );
+    for (const path of ['/messages', '/messages?wait=sent']) {
+      const again = await tenant.client.post<MessageResource>(path, text(), headers);
+      expect(again.body.id).toBe(first.body.id);
+    }
+    const other = await tenant.client.post('/messages', text({ text: 'Ho' }), headers);
+    expectProblem(other, 422, 'idempotency_key_reused');
   });
 
   it('fetches a file once and leaves nothing of what a repeated request brings', async () => {

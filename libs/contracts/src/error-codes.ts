@@ -23,6 +23,7 @@ export const ERROR_STATUS = {
   invalid_state: 409,
   idempotency_in_progress: 409,
   already_sent: 409,
+  unknown_seq: 409,
   media_not_stored: 409,
   media_gone: 410,
   payload_too_large: 413,

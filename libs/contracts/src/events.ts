@@ -36,6 +36,8 @@ export const EVENT_TYPES = [
   'webhook.test',
 ] as const;
 export const eventTypeSchema = z.enum(EVENT_TYPES);
+/** Those that are in the event log: a test of a webhook is posted and kept nowhere. */
+export const loggedEventTypeSchema = eventTypeSchema.exclude(['webhook.test']);
 export type EventType = z.infer<typeof eventTypeSchema>;
 
 export const eventIdSchema = idSchema('evt');

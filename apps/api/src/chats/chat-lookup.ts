@@ -16,21 +16,26 @@ export class ChatLookup {
 
   /**
    * @param reference id of a chat, phone number, or WhatsApp's chat id in either form
-   * @param session to choose among sessions that have a chat with the same person
+   * @param session whose chat it must be; chooses among sessions that have a chat with the same person
    * @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed`; `session_required` when several sessions
    *   have such a chat
    */
   async get(auth: AuthContext, reference: string, session?: string): Promise<StoredChat> {
     const chat = reference.startsWith('cht_')
-      ? await this.byId(auth, reference)
+      ? await this.byId(auth, reference, session)
       : await this.byWaId(auth, reference, session);
     if (!chat) throw noSuchChat();
     return chat;
   }
 
-  private async byId(auth: AuthContext, id: string): Promise<StoredChat | undefined> {
+  private async byId(
+    auth: AuthContext,
+    id: string,
+    session: string | undefined,
+  ): Promise<StoredChat | undefined> {
+    const named = session === undefined ? undefined : await this.sessions.resolve(auth, session);
     const chat = await this.chats.find(auth.tenantId, id);
-    if (!chat) return undefined;
+    if (!chat || (named && named.id !== chat.sessionId)) return undefined;
     await this.sessions.resolve(auth, chat.sessionId).catch((error: unknown) => {
       throw error instanceof AppError && error.code === 'not_found' ? noSuchChat() : error;
     });

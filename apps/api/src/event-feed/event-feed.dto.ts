@@ -1,6 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { eventSchema, eventTypeSchema, type EventEnvelope } from '#contracts';
+import { eventSchema, loggedEventTypeSchema, type EventEnvelope } from '#contracts';
 import { sessionReferenceSchema } from '../sessions/index.js';
 
 const count = (pattern: RegExp, rule: string) => z.string().regex(pattern, rule).transform(Number);
@@ -10,7 +10,7 @@ export const eventQuerySchema = z.strictObject({
     .optional()
     .describe('Only events with a higher `seq`; left out: from the oldest that is kept'),
   limit: z.coerce.number().int().min(1).max(500).default(50).describe('How many at most'),
-  type: eventTypeSchema.optional().describe('Only events of this type'),
+  type: loggedEventTypeSchema.optional().describe('Only events of this type'),
   session: sessionReferenceSchema.optional(),
   wait: count(/^(?:[0-9]|[12][0-9]|30)$/, 'must be a whole number of seconds from 0 to 30')
     .optional()

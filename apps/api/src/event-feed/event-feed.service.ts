@@ -1,5 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '#database';
+import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { EVENTS_CHANNEL } from '../events/index.js';
 import { SessionLookup } from '../sessions/index.js';
@@ -10,6 +11,19 @@ import { TenantNews } from './tenant-news.js';
 
 /** A notification that was missed delays an answer by this at most. */
 const LOOK_EVERY_MS = 5_000;
+
+/**
+ * A number is told when its event can be read, so one beyond the newest was never given, or by a database that has
+ * since been put back: whoever goes by it would hear nothing until it is reached.
+ * @throws AppError `unknown_seq`
+ */
+export function assertGiven(after: number, newestSeq: number): void {
+  if (after <= newestSeq) return;
+  const newest = String(newestSeq);
+  throw new AppError('unknown_seq', `there is no event ${String(after)} yet: the newest is ${newest}`, {
+    details: [{ path: 'after', message: `must be at most ${newest}, the seq of the newest event` }],
+  });
+}
 
 /** Gives a tenant its events, and waits for new ones. */
 @Injectable()
@@ -39,7 +53,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
     this.news.tell(null);
   }
 
-  /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed` */
+  /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed`, `unknown_seq` */
   async list(auth: AuthContext, query: EventQuery): Promise<EventPage> {
     const session =
       query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
@@ -53,7 +67,10 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
     return { data: events.map(toEnvelope), nextCursor: hasMore ? String(lastSeq) : null, lastSeq };
   }
 
-  /** What follows `after`: at once when there is something, else as soon as there is, within `waitMs`. */
+  /**
+   * What follows `after`: at once when there is something, else as soon as there is, within `waitMs`.
+   * @throws AppError `unknown_seq`
+   */
   async next(
     viewer: EventViewer,
     filter: EventFilter,
@@ -70,6 +87,10 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
         news.cancel();
         throw error;
       });
+      if (from > slice.newestSeq) {
+        news.cancel();
+        assertGiven(from, slice.newestSeq);
+      }
       from = slice.lastSeq;
       const isOver = performance.now() >= until || this.isClosing || signal?.aborted;
       if (slice.events.length > 0 || isOver) {

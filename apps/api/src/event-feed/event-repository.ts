@@ -37,6 +37,8 @@ export interface EventSlice {
   lastSeq: number;
   /** There are events behind it. */
   hasMore: boolean;
+  /** `seq` of the newest event; 0 when there was none yet. */
+  newestSeq: number;
 }
 
 /** Events that one look goes through at most, whatever the filter leaves of them. */
@@ -79,7 +81,8 @@ export class EventRepository {
   list(viewer: EventViewer, filter: EventFilter, { after, limit }: EventRange): Promise<EventSlice> {
     return this.database.tenantSql(viewer.tenantId, async (query) => {
       const [bounds] = await query<{ last: number; first: number | null }>(BOUNDS, [viewer.tenantId, after]);
-      if (!bounds || bounds.first === null) return { events: [], lastSeq: after, hasMore: false };
+      const newestSeq = bounds?.last ?? 0;
+      if (!bounds || bounds.first === null) return { events: [], lastSeq: after, hasMore: false, newestSeq };
       const to = Math.min(bounds.first - 1 + WINDOW, bounds.last);
       const { types = null, sessionId = null } = filter;
       const events = await query<StoredEvent & object>(SLICE, [
@@ -95,7 +98,7 @@ export class EventRepository {
       const shown = events.slice(0, limit);
       const isCut = events.length > limit;
       const lastSeq = isCut ? (shown.at(-1)?.seq ?? after) : to;
-      return { events: shown, lastSeq, hasMore: isCut || to < bounds.last };
+      return { events: shown, lastSeq, hasMore: isCut || to < bounds.last, newestSeq };
     });
   }
 }

@@ -9,9 +9,17 @@ export interface IdempotentRequest {
   key: string;
   /** Method and route pattern, apart for test keys: one key may be used for different operations. */
   operation: string;
-  /** SHA-256 of the API key's sessions, path parameters, query and body, independent of the order of fields. */
+  /**
+   * SHA-256 of the API key's sessions, path parameters, query without `wait`, and body, independent of the order of
+   * fields.
+   */
   requestHash: Buffer;
+  /** Hashes under which earlier versions may have stored the same request: they counted `wait` as part of it. */
+  formerHashes: () => Buffer[];
 }
+
+/** Values of `wait`, which says how long the answer is held and nothing of what is done. */
+const WAITS = ['sent', 'delivered'];
 
 const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 
@@ -45,12 +53,17 @@ export function idempotentRequestOf(
   const { auth } = request;
   // Which session is meant when none is named depends on those the API key is bound to.
   const sessionIds = auth?.sessionIds ? [...auth.sessionIds].sort() : null;
-  const hashed = canonicalJson([sessionIds, request.params, request.query, content ?? null]);
+  const { wait: _, ...query } = request.query as Record<string, unknown>;
+  const hashOf = (parameters: object) =>
+    createHash('sha256')
+      .update(canonicalJson([sessionIds, request.params, parameters, content ?? null]))
+      .digest();
   const operation = `${request.method} ${routeOf(request)}`;
   return {
     key,
     operation: auth?.mode === 'test' ? `test ${operation}` : operation,
-    requestHash: createHash('sha256').update(hashed).digest(),
+    requestHash: hashOf(query),
+    formerHashes: () => WAITS.map((wait) => hashOf({ ...query, wait })),
   };
 }
 

@@ -17,8 +17,9 @@ const CHECK_TIMEOUT_MS = 15_000;
 
 const QUOTA = {
   name: 'message_quota',
-  text: `SELECT (t.daily_message_limit - u.tenant)::int AS "tenantRemaining",
-      (coalesce(s.daily_message_limit, t.session_daily_message_limit) - u.session)::int AS "sessionRemaining"
+  text: `SELECT CASE WHEN t.daily_message_limit IS NOT NULL THEN greatest(0, t.daily_message_limit - u.tenant) END::int AS "tenantRemaining",
+      CASE WHEN coalesce(s.daily_message_limit, t.session_daily_message_limit) IS NOT NULL THEN greatest(0,
+        coalesce(s.daily_message_limit, t.session_daily_message_limit) - u.session) END::int AS "sessionRemaining"
     FROM tenants t JOIN sessions s ON s.tenant_id = t.id AND s.id = $2
     CROSS JOIN LATERAL (SELECT coalesce(sum(accepted) FILTER (WHERE session_id = ''), 0) AS tenant,
         coalesce(sum(accepted) FILTER (WHERE session_id = $2), 0) AS session

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { newId, AppError } from '#kernel';
+import { newId, AppError, isAppError } from '#kernel';
 import type { MessageContent } from '#contracts';
 import type { AuthContext } from '../auth/index.js';
 import { API_CONFIG, type ApiConfig } from '../config.js';
@@ -11,6 +11,7 @@ import { EtaService } from '../pacing/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import { AcceptQueue } from './accept/accept-queue.js';
 import type { MessageDraft } from './accept/message-draft.js';
+import { refusal } from './accept/refusal.js';
 import { SessionMemory } from './accept/session-memory.js';
 import { MessageMedia } from './message-media.js';
 import { MessageRepository, type QuotableMessage } from './message-repository.js';
@@ -148,7 +149,13 @@ export class MessageSender {
     const eta = this.etas.isPaced(session) ? await this.etas.ofAccepted(session, draft) : null;
     const resource = resourceOf(draft, checked, media, eta);
     if (idempotency) draft.idempotency = { ...idempotency, answer: JSON.stringify(resource) };
-    const acceptance = await this.queue.accept(draft);
+    const acceptance = await this.queue.accept(draft).catch(async (error: unknown) => {
+      if (!isAppError(error) || error.code !== 'idempotency_key_reused') throw error;
+      // It may be the same request, stored by a version that hashed it in another way.
+      return this.findEarlier(auth, idempotency);
+    });
+    if (!acceptance) throw refusal('in_progress');
+    if (acceptance instanceof IdempotentAnswer) return acceptance;
     if (acceptance.outcome === 'accepted') return new IdempotentAnswer(202, resource);
     return new IdempotentAnswer(202, JSON.parse(acceptance.answer) as MessageResource, true);
   }

@@ -56,7 +56,11 @@ const dryRunSchema = z
       .boolean()
       .nullable()
       .describe('null: not a phone number, or WhatsApp could not be asked now'),
-    quota: z.object({ tenantRemaining: z.int().nullable(), sessionRemaining: z.int().nullable() }),
+    quota: z
+      .object({ tenantRemaining: z.int().min(0).nullable(), sessionRemaining: z.int().min(0).nullable() })
+      .describe(
+        'Messages that the daily limits still let in; 0: a message would be refused until 00:00 UTC; null: no limit',
+      ),
     queued: z.int().describe('Messages of the session that wait to be sent'),
     eta: z.iso
       .datetime()

@@ -189,7 +189,7 @@ export class MessagesService {
   ): Promise<SendAnswer> {
     await this.sender.check(auth, message);
     const earlier = await this.sender.findEarlier(auth, idempotency);
-    if (earlier) return earlier;
+    if (earlier) return query.wait ? this.held(auth, earlier, query.wait, query.hungUp) : earlier;
     const { filename } = message;
     const file = await this.download.fetch(auth.tenantId, { url, filename }, 'url');
     return this.keepIfAccepted(file, () => {

@@ -17,10 +17,10 @@ export class StoredAnswers {
       query<{ isSame: boolean; status: number | null; body: string | null }>(
         {
           name: 'answer_find',
-          text: `SELECT request_hash = $4 AS "isSame", response_status AS status, response_body AS body
+          text: `SELECT request_hash = ANY($4) AS "isSame", response_status AS status, response_body AS body
             FROM idempotency_keys WHERE tenant_id = $1 AND operation = $2 AND key = $3 AND expires_at > now()`,
         },
-        [tenantId, request.operation, request.key, request.requestHash],
+        [tenantId, request.operation, request.key, [request.requestHash, ...request.formerHashes()]],
       ),
     );
     if (!row) return undefined;

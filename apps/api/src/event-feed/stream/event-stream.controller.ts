@@ -10,7 +10,13 @@ import { lastEventIdSchema, StreamQueryDto, type StreamQuery } from './event-str
 import { EventStreamService } from './event-stream.service.js';
 
 const COMMON = `Each event once, in the order of \`seq\`. To go on after a break, ask with the \`seq\` of the last event you have: nothing is missed and nothing comes twice. The stream ends within five seconds when its API key is revoked.`;
-const PROBLEMS = ['not_found', 'session_not_allowed', 'wrong_key_mode', 'stream_limit_reached'] as const;
+const PROBLEMS = [
+  'not_found',
+  'session_not_allowed',
+  'wrong_key_mode',
+  'stream_limit_reached',
+  'unknown_seq',
+] as const;
 /** Without news a comment says that the stream is alive; proxies like to hear it. */
 const ALIVE = ': alive\n\n';
 /** What a client waits before it comes back, milliseconds. */

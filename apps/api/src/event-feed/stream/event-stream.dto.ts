@@ -1,6 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { eventTypeSchema } from '#contracts';
+import { loggedEventTypeSchema } from '#contracts';
 import { sessionReferenceSchema } from '../../sessions/index.js';
 
 const seqSchema = z.string().regex(/^\d{1,15}$/, 'must be the seq of an event, or 0');
@@ -16,7 +16,7 @@ const streamQuerySchema = z.strictObject({
     .string()
     .max(2_000)
     .transform((list) => list.split(','))
-    .pipe(z.array(eventTypeSchema))
+    .pipe(z.array(loggedEventTypeSchema))
     .optional()
     .describe('Only events of these types, separated by commas'),
   session: sessionReferenceSchema.optional(),

@@ -7,7 +7,7 @@ import type { AuthContext } from '../../auth/index.js';
 import type { ApiRequest } from '../../http/index.js';
 import { SessionLookup } from '../../sessions/index.js';
 import { toEnvelope } from '../event-envelope.js';
-import { EventFeedService } from '../event-feed.service.js';
+import { assertGiven, EventFeedService } from '../event-feed.service.js';
 import { EventRepository } from '../event-repository.js';
 import type { StreamQuery } from './event-stream.dto.js';
 import { OpenStreams } from './open-streams.js';
@@ -36,7 +36,7 @@ export class EventStreamService {
    * Batches of events behind `after`, in order, each event once; an empty batch every few seconds without news. Ends
    * when the process does, when the key is no longer good, and when `signal` says that nobody listens.
    * @throws AppError before the first batch: `not_found`, `session_not_allowed`, `wrong_key_mode`,
-   *   `stream_limit_reached`
+   *   `stream_limit_reached`, `unknown_seq`
    */
   async follow(
     request: ApiRequest,
@@ -46,7 +46,9 @@ export class EventStreamService {
   ): Promise<AsyncGenerator<EventEnvelope[], void>> {
     const session = reference === undefined ? undefined : await this.sessions.resolve(auth, reference);
     const filter = { types, sessionId: session?.id };
-    const from = after ?? (await this.events.lastSeq(auth.tenantId));
+    const newestSeq = await this.events.lastSeq(auth.tenantId);
+    const from = after ?? newestSeq;
+    assertGiven(from, newestSeq);
     this.streams.assertRoom(auth.tenantId);
     return this.batches(request, auth, filter, { from, signal });
   }

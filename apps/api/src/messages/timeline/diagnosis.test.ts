@@ -97,6 +97,12 @@ const TABLE: Row[] = [
     /^Attempt 2 certainly did not leave \(page_gone\); it is tried again at 12:31 UTC/,
     /Nothing/,
   ],
+  [
+    'waiting_for_retry',
+    { dueAt: at('12:32'), expiresAt: at('12:31'), attempts: 1 },
+    /^Attempt 1 certainly did not leave; it expires at 12:31:00 UTC, before/,
+    /once it has expired\.$/,
+  ],
   ['chat_blocked', { isChatBlocked: true }, /earlier message of its chat/, /settled/],
   [
     'session_paused',

@@ -5,7 +5,7 @@ import { clock, clockToSeconds } from './plain-words.js';
 
 /** How a message that waits to be sent stands. */
 export function ofQueued(facts: DiagnosisFacts): Diagnosis {
-  const { now, session, attempts, dueAt, attempt } = facts;
+  const { now, session, attempts, dueAt } = facts;
   const place = placeOf(facts);
   const ends = endsAt(facts);
   if (session.pause) return ofPaused(facts, session.pause);
@@ -16,11 +16,7 @@ export function ofQueued(facts: DiagnosisFacts): Diagnosis {
   if (dueAt > now && attempts === 0) {
     return said('scheduled', `It is to leave at ${clock(dueAt, now)}.`, `Nothing has to be done. ${ends}`);
   }
-  if (dueAt > now) {
-    const why = attempt?.reason ? ` (${attempt.reason})` : '';
-    const summary = `Attempt ${String(attempts)} certainly did not leave${why}; it is tried again at ${clock(dueAt, now)}.`;
-    return said('waiting_for_retry', summary, `Nothing has to be done. ${ends}`);
-  }
+  if (dueAt > now) return ofRetried(facts);
   if (facts.isChatBlocked) {
     const summary = `${place}; an earlier message of its chat is of unknown fate or is tried again, and the order of the chat is kept.`;
     return said('chat_blocked', summary, `It follows as soon as that one is settled. ${ends}`);
@@ -29,6 +25,22 @@ export function ofQueued(facts: DiagnosisFacts): Diagnosis {
     ofPaced(facts) ??
     said('in_queue', `${place}; the session is connected.`, `Nothing has to be done. ${ends}`)
   );
+}
+
+function ofRetried(facts: DiagnosisFacts): Diagnosis {
+  const { now, attempts, attempt, dueAt, expiresAt } = facts;
+  const why = attempt?.reason ? ` (${attempt.reason})` : '';
+  const failed = `Attempt ${String(attempts)} certainly did not leave${why}`;
+  if (expiresAt && expiresAt <= dueAt) {
+    const summary = `${failed}; it expires at ${clockToSeconds(expiresAt, now)}, before it would be tried again.`;
+    return said(
+      'waiting_for_retry',
+      summary,
+      'If it is still wanted then, send it anew once it has expired.',
+    );
+  }
+  const summary = `${failed}; it is tried again at ${clock(dueAt, now)}.`;
+  return said('waiting_for_retry', summary, `Nothing has to be done. ${endsAt(facts)}`);
 }
 
 /** Undefined: the pacing of its session does not hold it back. */

@@ -36,7 +36,11 @@ const stepSchema = z.object({
   at: z.iso.datetime(),
   kind: z.enum(STEP_KINDS),
   summary: z.string(),
-  detail: z.record(z.string(), z.unknown()),
+  detail: z
+    .record(z.string(), z.unknown())
+    .describe(
+      '`attempt` is counted as `attempts` of the message: an attempt that never reached a page counts in neither',
+    ),
 });
 export type TimelineStep = z.infer<typeof stepSchema>;
 
@@ -87,7 +91,7 @@ export const timelineSchema = z
       })
       .describe('null: not yet, or not a message that this API sent'),
     pacing: z
-      .object({ eta: z.iso.datetime().nullable().describe('null: nobody can tell') })
+      .object({ eta: z.iso.datetime().nullable().describe('null: nobody can tell, or never as things are') })
       .nullable()
       .describe('null: it does not wait, or its session has no pacing'),
     queue: z

@@ -105,5 +105,15 @@ describe('the command line of a developer', () => {
     expect(unknown.err).toContain('message.received');
     expect((await run('send', '--to', 'x', '--text', 'Hello')).err).toContain('invalid_recipient');
     expect((await run('listen', '--session', 'nothing')).err).toContain('404');
+    const noType = await run('listen', '--types', 'foo', '--json');
+    expect(noType).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(noType.err)).toEqual({
+      error: expect.stringMatching(/^400 invalid_request/) as string,
+    });
+    const noUrl = await run('listen', '--forward', 'notaurl', '--json');
+    expect(noUrl).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(noUrl.err)).toEqual({
+      error: expect.stringContaining('must be a complete URL') as string,
+    });
   });
 });

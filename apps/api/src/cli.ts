@@ -73,6 +73,12 @@ function printList(json: boolean | undefined, rows: Record<string, unknown>[]): 
   else for (const row of rows) process.stdout.write(`${Object.values(row).map(String).join('  ')}\n`);
 }
 
+/** To stderr: with --json as an object, for programs. */
+function printError(message: string): void {
+  const isJson = process.argv.includes('--json');
+  process.stderr.write(`${isJson ? JSON.stringify({ error: message }) : message}\n`);
+}
+
 function scopesOf({ admin, scopes }: Pick<CreateOptions, 'admin' | 'scopes'>): Scope[] {
   if (scopes) return scopes;
   return SCOPES.filter((scope) => admin || scope !== 'admin');
@@ -164,6 +170,8 @@ function buildProgram(): Command {
   const program = new Command('wagate').description(
     'Tenants and API keys of an installation, and what a developer wants at hand',
   );
+  // Commands made from here on take this over.
+  program.configureOutput({ outputError: (text) => printError(text.trim().replace(/^error: /, '')) });
   const mode = () => new Option('--mode <mode>', 'live or test sessions').choices(KEY_MODES).default('live');
   const tenantOption = ['--tenant <id>', 'id of the tenant'] as const;
   const scopes = [
@@ -205,6 +213,6 @@ buildProgram()
   .parseAsync()
   .catch((error: unknown) => {
     const isOurs = error instanceof AppError || error instanceof Error;
-    process.stderr.write(`${isOurs ? error.message : 'something went wrong'}\n`);
+    printError(isOurs ? error.message : 'something went wrong');
     process.exitCode = 1;
   });

@@ -33,6 +33,20 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('problems', () => {
   it.each([
+    ['/messages?limit=5&limit=6', 'limit', 'must be given once'],
+    ['/chats?search=a%00b', 'search', 'must not contain U+0000'],
+    ['/messages/%00', 'id', 'must not contain U+0000'],
+  ])('of %s name the parameter and its rule', async (path, name, message) => {
+    const answer = await send('GET', path, undefined);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      code: 'invalid_request',
+      detail: `the request is not valid: ${name}: ${message}`,
+      errors: [{ path: name, message }],
+    });
+  });
+
+  it.each([
     ['broken JSON', 'POST', '/api-keys', '{"name": ', JSON_TYPE, 400, 'invalid_json'],
     ['a poisoned prototype', 'POST', '/api-keys', '{"__proto__": {"x": 1}}', JSON_TYPE, 400, 'invalid_json'],
     ['a body that is no object', 'POST', '/api-keys', '[1]', JSON_TYPE, 400, 'invalid_request'],

@@ -57,6 +57,15 @@ describe('a webhook', () => {
     expect(JSON.stringify([log, shown.body])).not.toContain('of-the-receiver');
   });
 
+  it('keeps each type once, and takes no U+0000 in its URL', async () => {
+    const tenant = await api.createTenant();
+    const events = ['message.read', 'message.sent', 'message.read'];
+    const made = await tenant.client.post('/webhooks', { url: 'http://127.0.0.1/hook', events });
+    expect(made.body).toMatchObject({ events: ['message.read', 'message.sent'] });
+    const refused = await tenant.client.post('/webhooks', { url: 'http://127.0.0.1/h\u0000' });
+    expect(refused.body).toMatchObject({ code: 'invalid_request', errors: [{ path: 'url' }] });
+  });
+
   it('gets only the types and sessions it asks for, and only those of its mode', async () => {
     const tenant = await api.createTenant();
     const [{ body: mine }, { body: other }] = [

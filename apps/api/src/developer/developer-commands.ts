@@ -22,7 +22,7 @@ export function addDeveloperCommands(program: Command, { print, printList }: Pri
   program
     .command('listen')
     .description('show events as they happen, and post them, signed, to a URL on this machine')
-    .option('--forward <url>', 'where to post them, such as http://localhost:3000/hook')
+    .option('--forward <url>', 'where to post them, such as http://localhost:3000/hook', parseUrl)
     .option('--secret <whsec>', 'secret to sign with; a new one is printed unless told')
     .option('--after <seq>', 'begin behind this event; 0: with the oldest', parseSeq)
     .option('--types <list>', 'comma-separated types')
@@ -71,6 +71,12 @@ function addSessionCommands(program: Command, { print, printList }: Printers): v
     .action(async (session: string, { json: asJson }: { json?: true }) =>
       print(asJson, await showQr(session)),
     );
+}
+
+function parseUrl(text: string): string {
+  const isUrl = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  if (!isUrl) throw new InvalidArgumentError('must be a complete URL, http or https');
+  return text;
 }
 
 function parseSeq(text: string): number {

@@ -9,6 +9,8 @@ export interface ListenOptions {
   after: number | undefined;
   types: string | undefined;
   session: string | undefined;
+  /** Told when the API has opened the stream, each time. */
+  opened: () => void;
   /** Told when the stream broke off and is tried again. */
   interrupted: (reason: string) => void;
 }
@@ -42,7 +44,7 @@ class RefusedError extends Error {}
 
 async function* readStream(
   { url, key }: ApiAccess,
-  { after, types, session }: ListenOptions,
+  { after, types, session, opened }: ListenOptions,
 ): AsyncGenerator<EventEnvelope> {
   const query = new URLSearchParams();
   if (after !== undefined) query.set('after', String(after));
@@ -56,6 +58,7 @@ async function* readStream(
     throw new RefusedError(`${String(answer.status)} ${code}: ${detail}`);
   }
   if (!answer.ok || !answer.body) throw new Error(`the API answers ${String(answer.status)}`);
+  opened();
   const decoder = new TextDecoder();
   let text = '';
   for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {

@@ -19,12 +19,18 @@ const say = (line: string) => void process.stderr.write(`${line}\n`);
 export async function listen({ forward, json, ...options }: ListenArguments): Promise<void> {
   const access = readAccess();
   const secret = options.secret ?? newWebhookSecret();
-  if (forward !== undefined && options.secret === undefined) say(`signing with ${secret}`);
-  say('listening; Ctrl-C ends it');
+  let isFirst = true;
+  const opened = () => {
+    if (!isFirst) return;
+    isFirst = false;
+    if (forward !== undefined && options.secret === undefined) say(`signing with ${secret}`);
+    say('listening; Ctrl-C ends it');
+  };
   const events = listenToEvents(access, {
     after: options.after,
     types: options.types,
     session: options.session,
+    opened,
     interrupted: (reason) => say(`${reason}; coming back`),
   });
   for await (const event of events) {

@@ -66,6 +66,7 @@ export class ApiAdapter extends FastifyAdapter {
       void reply.header('X-Request-Id', request.id);
       done(encodingRefusalOf(request));
     });
+    fastify.addHook('preValidation', (request, _reply, done) => done(parameterRefusalOf(request)));
   }
 
   /** What the hooks do for other requests is done by `handle` for one that never reaches them; it may throw. */
@@ -142,6 +143,19 @@ function encodingRefusalOf({ headers }: FastifyRequest): AppError | undefined {
   const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1];
   if (charset === undefined || /^(utf-?8|us-ascii)$/i.test(charset)) return undefined;
   return new AppError('unsupported_media_type', 'this charset is not supported; send UTF-8');
+}
+
+/** What no parameter may be, told by its name: given twice, or with U+0000, which Postgres does not hold. */
+function parameterRefusalOf({ params, query }: FastifyRequest): AppError | undefined {
+  for (const [path, value] of [...Object.entries(params ?? {}), ...Object.entries(query ?? {})]) {
+    const isTwice = Array.isArray(value);
+    if (!isTwice && !(typeof value === 'string' && value.includes('\u0000'))) continue;
+    const message = isTwice ? 'must be given once' : 'must not contain U+0000';
+    return new AppError('invalid_request', `the request is not valid: ${path}: ${message}`, {
+      details: [{ path, message }],
+    });
+  }
+  return undefined;
 }
 
 function requestIdOf(raw: IncomingMessage): string {

@@ -94,7 +94,7 @@ export class WebhookService {
           url: input.url,
           description: input.description ?? null,
           mode: auth.mode,
-          eventTypes: input.events ?? null,
+          eventTypes: onlyOnce(input.events ?? null),
           headersSealed: this.sealHeaders(tenantId, id, input.headers ?? null),
           secretSealed: this.secrets.seal(secret, secretPlace({ tenantId, id })),
         });
@@ -116,7 +116,7 @@ export class WebhookService {
         ...(url === undefined ? {} : { url }),
         ...(description === undefined ? {} : { description }),
         ...(enabled === undefined ? {} : { enabled }),
-        ...(events === undefined ? {} : { eventTypes: events }),
+        ...(events === undefined ? {} : { eventTypes: onlyOnce(events) }),
         ...(sessionIds === undefined ? {} : { sessionIds }),
         ...(headers === undefined ? {} : { headersSealed: this.sealHeaders(auth.tenantId, id, headers) }),
       };
@@ -189,7 +189,7 @@ export class WebhookService {
   /** A key that is bound to sessions makes webhooks of those only. */
   private async sessionsOf(auth: AuthContext, ids: string[] | null): Promise<string[] | null> {
     for (const id of ids ?? []) await this.sessions.resolve(auth, id);
-    return ids ?? (auth.sessionIds ? [...auth.sessionIds] : null);
+    return onlyOnce(ids) ?? (auth.sessionIds ? [...auth.sessionIds] : null);
   }
 
   private assertUrl(text: string): void {
@@ -223,4 +223,8 @@ function shownOnce(status: number, webhook: Webhook, secret: string): WorkResult
     storedBody: { ...webhook, secret: null },
     resourceId: webhook.id,
   };
+}
+
+function onlyOnce<T>(values: T[] | null): T[] | null {
+  return values && [...new Set(values)];
 }

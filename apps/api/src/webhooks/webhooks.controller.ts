@@ -44,7 +44,7 @@ export class WebhooksController {
   @Operation({
     summary: 'Create a webhook',
     description:
-      'From now on every event is posted to the URL, at least once, signed as Standard Webhooks 1.0 says. The secret is in the answer, this once.',
+      'From now on every event is posted to the URL, at least once, signed as Standard Webhooks 1.0 says. The secret is in the answer, this once: repeated with its Idempotency-Key the request answers 201 with the same webhook and `secret` null. Whoever lost it asks for a new one with `rotate-secret`.',
     idempotent: 'by_key',
     answer: { status: 201, type: WebhookWithSecretDto, example: WITH_SECRET },
     problems: [
@@ -156,7 +156,7 @@ export class WebhooksController {
   @Operation({
     summary: 'Send a test event to a webhook',
     description:
-      'Posts one `webhook.test` event at once and answers what came back. It is not in the event log.',
+      'Posts one `webhook.test` event at once and answers what came back. Its `seq` is 0; it is not in the event log.',
     idempotent: 'not_idempotent',
     answer: { status: 200, type: WebhookTestDto, example: TESTED },
     problems: ['not_found'],

@@ -17,14 +17,14 @@ const eventsSchema = z
   .min(1)
   .max(50)
   .nullable()
-  .describe('Only events of these types; null: all, also those of later versions');
+  .describe('Only events of these types, each kept once; null: all, also those of later versions');
 const sessionsSchema = z
   .array(sessionIdSchema)
   .min(1)
   .max(100)
   .nullable()
   .describe('Only events of these sessions; null: all that your key may use');
-const urlSchema = z.string().max(2_048).describe('Where events are posted; https, without credentials');
+const urlSchema = plainText(2_048).describe('Where events are posted; https, without credentials');
 const descriptionSchema = plainText(200).nullable();
 
 export const createWebhookSchema = z

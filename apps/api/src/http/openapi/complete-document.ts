@@ -32,7 +32,7 @@ const IDEMPOTENCY_HEADER = {
   name: 'Idempotency-Key',
   required: false,
   description:
-    'Up to 255 printable characters of your own. Repeating the request with it answers the same for 7 days.',
+    'Up to 255 printable characters of your own. Repeating the request with it changes nothing and gives the first answer again for 7 days, with `Idempotent-Replayed: true`: what it made as it was then (a message: `queued`), and without a secret. `wait` is not part of the request: with it a message is shown as it is now.',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 

@@ -32,17 +32,13 @@ function send(
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('problems', () => {
-  it.each([
-    ['/messages?limit=5&limit=6', 'limit', 'must be given once'],
-    ['/chats?search=a%00b', 'search', 'must not contain U+0000'],
-    ['/messages/%00', 'id', 'must not contain U+0000'],
-  ])('of %s name the parameter and its rule', async (path, name, message) => {
-    const answer = await send('GET', path, undefined);
+  it('name a parameter that is given twice', async () => {
+    const answer = await send('GET', '/messages?limit=5&limit=6', undefined);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({
       code: 'invalid_request',
-      detail: `the request is not valid: ${name}: ${message}`,
-      errors: [{ path: name, message }],
+      detail: 'the request is not valid: limit: must be given once',
+      errors: [{ path: 'limit', message: 'must be given once' }],
     });
   });
 

@@ -46,10 +46,12 @@ export async function runScenario(
   };
   for (let number = 1; number <= rounds; number += 1) {
     if (number > 1 && number % ROUNDS_PER_NODE === 1) await renewNode(target);
+    const failedBefore = failures.length;
     await guard(number, async () => {
+      await target.connected();
       done.push({ number, round: await scenario.run(contextOf(target, scenario, number, seed)) });
     });
-    if (failures.length > 0) await recover(target);
+    if (failures.length > failedBefore) await recover(target);
     onRound?.(`${scenario.name} round ${String(number)}/${String(rounds)}, ${seconds(startMs)} s`);
   }
   for (const { number, round } of done)

@@ -146,7 +146,16 @@ export class KillStack {
     process.kill(await browserPid(this.stack, this.session.id), 'SIGKILL');
   }
 
-  connected(): Promise<SessionView> {
+  /** Its state alone may be that of a node or a browser that is gone since; the network knows which login is there. */
+  async connected(): Promise<SessionView> {
+    await waitFor(
+      async () => {
+        type Logins = { linked: { phone: string; connected: boolean }[] };
+        const { linked } = (await this.stack.simulated.get<Logins>('/logins')).body;
+        return linked.some(({ phone, connected }) => phone === this.phone && connected);
+      },
+      { what: 'the login to be connected', deadlineMs: 150_000 },
+    );
     return waitForState(this.client, this.session.id, 'connected');
   }
 

@@ -33,7 +33,15 @@ export class Inbound {
     while (this.working !== undefined) await this.working;
   }
 
+  /** Looks again after tidying up: frames may have arrived meanwhile, and nothing else takes them in. */
   private async work(): Promise<void> {
+    while (this.waiting.length > 0) {
+      await this.takeIn();
+      await this.store.prune();
+    }
+  }
+
+  private async takeIn(): Promise<void> {
     while (this.waiting.length > 0) {
       const items = this.waiting;
       this.waiting = [];
@@ -44,7 +52,6 @@ export class Inbound {
       await this.store.save({ chats: [...chats].map((chat) => this.store.chatRecord(chat)) });
       this.confirm(items.at(-1)?.seq ?? 0);
     }
-    await this.store.prune();
   }
 
   private prepare(items: WireItem[]): { batch: Batch; show: (() => void)[] } {

@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFact, WaPerson } from '#contracts';
-import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
-import type { MessageResource } from '../src/messages/message-resource.js';
 import { ToldFactPurge } from '../src/messages/recorder/told-fact-purge.js';
-import { chatWith, eventsOf, named, targetIn, textFrom } from './inbound.js';
-import { OWN_PHONE } from './messaging.js';
-import { connected, ScriptedNode } from './scripted-node.js';
-import type { PageBody, SessionBody } from './session-bodies.js';
+import { chatWith, named, targetIn, textFrom } from './inbound.js';
+import { InboundSession } from './inbound-session.js';
+import { Messaging, OWN_PHONE } from './messaging.js';
 
 const ALEX = { phone: '4915112345678', lid: '86000000000001@lid' };
 const BODO = { phone: '4915112345679', lid: '86000000000002@lid' };
@@ -17,35 +14,23 @@ const DAY_MS = 86_400_000;
 const AT = agoMs(3_600_000);
 const LATER = agoMs(1_800_000);
 
-let api: TestApi;
-let node: ScriptedNode;
-let tenant: TestTenant;
-let session: SessionBody;
+let messaging: Messaging;
+let own: InboundSession;
 
 beforeAll(async () => {
-  api = await startApi();
-  node = await new ScriptedNode(api, 'node-1').start();
+  messaging = await Messaging.start();
 });
-afterAll(async () => {
-  await node?.stop();
-  await api?.close();
-});
+afterAll(() => messaging?.close());
 beforeEach(async () => {
-  tenant = await api.createTenant();
-  session = (await tenant.client.post<SessionBody>('/sessions')).body;
-  await tenant.client.post(`/sessions/${session.id}/start`);
-  await node.become(session.id, connected(OWN_PHONE));
+  own = await InboundSession.connect(messaging);
 });
 
-const report = (...facts: NodeFact[]) =>
-  node.report(...facts.map((fact) => ({ ...node.addressOf(session.id), fact })));
 const keys = async () => {
-  const rows = await api.database.workerSql((query) =>
-    query<{ key: Buffer }>('SELECT key FROM told_facts WHERE tenant_id = $1', [tenant.tenantId]),
+  const rows = await messaging.api.database.workerSql((query) =>
+    query<{ key: Buffer }>('SELECT key FROM told_facts WHERE tenant_id = $1', [own.tenant.tenantId]),
   );
   return rows.map(({ key }) => key);
 };
-const told = (prefix: string) => eventsOf(api, tenant.tenantId, prefix);
 
 function call(changes: object = {}): NodeFact {
   const from = named(ALEX, 'phone', 'Alex');
@@ -79,10 +64,10 @@ const poll = () =>
 
 describe('call.received', () => {
   it('says who calls and how, once for a call however often and by however many reports it is told', async () => {
-    await report(call(), call({ at: LATER }));
-    await Promise.all([report(call({ at: LATER })), report(call())]);
-    await report(call({ callId: 'C2', chat: GROUP, from: null, isVideo: false }));
-    expect(await told('call.')).toEqual([
+    await own.report(call(), call({ at: LATER }));
+    await Promise.all([own.report(call({ at: LATER })), own.report(call())]);
+    await own.report(call({ callId: 'C2', chat: GROUP, from: null, isVideo: false }));
+    expect(await own.told('call.')).toEqual([
       {
         type: 'call.received',
         data: {
@@ -117,9 +102,9 @@ describe('group events', () => {
       change('remove', [named(BODO, 'phone')], { waMessageId: '3EB0BB' }),
       change('subject', [], { waMessageId: '3EB0CC', value: 'New name' }),
     ];
-    await report(...facts);
-    await report(...facts);
-    const events = await told('group.');
+    await own.report(...facts);
+    await own.report(...facts);
+    const events = await own.told('group.');
     expect(events.map(({ type, data }) => [type, data.change, data.value])).toEqual([
       ['group.joined', 'add', null],
       ['group.left', 'remove', null],
@@ -140,15 +125,14 @@ describe('group events', () => {
 
 describe('poll.vote', () => {
   it('names the poll, the voter and all that they chose, and only what is later replaces it', async () => {
-    await report(poll());
-    await report(vote(['Yes'], AT), vote(['Yes'], AT));
-    await report(vote(['No'], LATER), vote(['Yes'], AT));
-    await report(vote([], agoMs(60_000)), vote(['No'], LATER));
-    const { body } = await tenant.client.get<PageBody<MessageResource>>('/messages');
-    const events = await told('poll.');
+    await own.report(poll());
+    await own.report(vote(['Yes'], AT), vote(['Yes'], AT));
+    await own.report(vote(['No'], LATER), vote(['Yes'], AT));
+    await own.report(vote([], agoMs(60_000)), vote(['No'], LATER));
+    const events = await own.told('poll.');
     expect(events.map(({ data }) => data.choices)).toEqual([['Yes'], ['No'], []]);
     expect(events[0]?.data).toEqual({
-      messageId: body.data[0]?.id,
+      messageId: (await own.only()).id,
       waMessageId: '3EB0POLL',
       chatId: `${ALEX.phone}@c.us`,
       from: { id: `${ALEX.phone}@c.us`, name: 'Alex', fromMe: false },
@@ -158,44 +142,46 @@ describe('poll.vote', () => {
   });
 
   it('knows a voter under both ids as one', async () => {
-    await report(poll(), vote(['Yes'], AT, 'both'), vote(['Yes'], AT, 'lid'), vote(['Yes'], AT, 'phone'));
-    expect(await told('poll.')).toHaveLength(1);
+    await own.report(poll(), vote(['Yes'], AT, 'both'), vote(['Yes'], AT, 'lid'), vote(['Yes'], AT, 'phone'));
+    expect(await own.told('poll.')).toHaveLength(1);
   });
 
   it('knows a voter as one who was known by the LID first', async () => {
-    await report(vote(['Yes'], AT, 'lid'), vote(['No'], LATER, 'lid'));
-    await report(vote(['No'], LATER, 'both'), vote(['Yes'], AT, 'both'));
-    expect((await told('poll.')).map(({ data }) => data.choices)).toEqual([['Yes'], ['No']]);
+    await own.report(vote(['Yes'], AT, 'lid'), vote(['No'], LATER, 'lid'));
+    await own.report(vote(['No'], LATER, 'both'), vote(['Yes'], AT, 'both'));
+    expect((await own.told('poll.')).map(({ data }) => data.choices)).toEqual([['Yes'], ['No']]);
   });
 
   it('is told with its choices when they become known, and then not without', async () => {
-    await report(vote(null, AT));
-    await report(vote(['Yes'], AT), vote(null, AT), vote(['Yes'], AT));
-    expect((await told('poll.')).map(({ data }) => data.choices)).toEqual([null, ['Yes']]);
+    await own.report(vote(null, AT));
+    await own.report(vote(['Yes'], AT), vote(null, AT), vote(['Yes'], AT));
+    expect((await own.told('poll.')).map(({ data }) => data.choices)).toEqual([null, ['Yes']]);
   });
 
   it('is told of a poll that is not stored, without its id', async () => {
-    await report(vote(null, AT));
-    expect((await told('poll.')).map(({ data }) => data)).toMatchObject([{ messageId: null, choices: null }]);
+    await own.report(vote(null, AT));
+    expect((await own.told('poll.')).map(({ data }) => data)).toMatchObject([
+      { messageId: null, choices: null },
+    ]);
   });
 });
 
 it('forgets what was told long ago and does not tell it again, and nothing else', async () => {
   const old = call({ at: agoMs(70 * DAY_MS) });
-  await report(call(), call({ callId: 'C3' }));
-  await api.database.workerSql((query) =>
+  await own.report(call(), call({ callId: 'C3' }));
+  await messaging.api.database.workerSql((query) =>
     query(`UPDATE told_facts SET at = at - interval '60 days' WHERE tenant_id = $1 AND key = $2`, [
-      tenant.tenantId,
+      own.tenant.tenantId,
       createHash('sha256').update('["C1"]').digest(),
     ]),
   );
-  await api.app.get(ToldFactPurge, { strict: false }).purge();
-  await report(old, call({ callId: 'C3' }));
-  expect((await told('call.')).map(({ data }) => data.callId)).toEqual(['C1', 'C3']);
+  await messaging.api.app.get(ToldFactPurge, { strict: false }).purge();
+  await own.report(old, call({ callId: 'C3' }));
+  expect((await own.told('call.')).map(({ data }) => data.callId)).toEqual(['C1', 'C3']);
   expect(await keys()).toHaveLength(1);
 });
 
 it('keeps digests only to know what was told', async () => {
-  await report(call(), vote(['Yes'], AT), change('add', [named(BODO, 'phone')]));
+  await own.report(call(), vote(['Yes'], AT), change('add', [named(BODO, 'phone')]));
   expect((await keys()).map((key) => key.length)).toEqual([32, 32, 32]);
 });

@@ -3,6 +3,7 @@ import type { NodeRequest } from '#contracts';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import type { SessionView } from '../src/sessions/index.js';
+import { eventsOf } from './inbound.js';
 import { ALEX, handed, type Messaging } from './messaging.js';
 import type { SessionBody } from './session-bodies.js';
 
@@ -64,12 +65,7 @@ export class SendingSession {
 
   /** The tenant's events of a type, in order. */
   async events(type: string): Promise<Record<string, unknown>[]> {
-    const rows = await this.messaging.api.database.workerSql((query) =>
-      query<{ data: Record<string, unknown> }>(
-        'SELECT data FROM events WHERE tenant_id = $1 AND type = $2 ORDER BY position',
-        [this.tenant.tenantId, type],
-      ),
-    );
-    return rows.map(({ data }) => data);
+    const events = await eventsOf(this.messaging.api, this.tenant.tenantId, type);
+    return events.map(({ data }) => data);
   }
 }

@@ -1,25 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFact, SessionSnapshot } from '#contracts';
-import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
+import type { TestTenant } from '../../../test/support/start-api.js';
 import { eventsOf } from './inbound.js';
-import { connected, ScriptedNode, snapshot } from './scripted-node.js';
+import { Messaging } from './messaging.js';
+import { connected, snapshot } from './scripted-node.js';
 import type { SessionBody } from './session-bodies.js';
 
-let api: TestApi;
-let node: ScriptedNode;
+let messaging: Messaging;
 let tenant: TestTenant;
 let session: SessionBody;
 
 beforeAll(async () => {
-  api = await startApi();
-  node = await new ScriptedNode(api, 'node-1').start();
+  messaging = await Messaging.start();
 });
-afterAll(async () => {
-  await node?.stop();
-  await api?.close();
-});
+afterAll(() => messaging?.close());
 beforeEach(async () => {
-  tenant = await api.createTenant();
+  tenant = await messaging.api.createTenant();
   session = (await tenant.client.post<SessionBody>('/sessions', { name: 'support' })).body;
   await tenant.client.post('/sessions/support/start');
 });
@@ -31,9 +27,9 @@ const qr = (attempt: number) => ({
   attempt,
   expiresAt: new Date(Date.now() + attempt * 20_000).toISOString(),
 });
-const report = (...facts: NodeFact[]) =>
-  node.report(...facts.map((fact) => ({ ...node.addressOf(session.id), fact })));
-const told = async () => (await eventsOf(api, tenant.tenantId, 'session.qr')).map(({ data }) => data);
+const report = (...facts: NodeFact[]) => messaging.report(session.id, ...facts);
+const told = async () =>
+  (await eventsOf(messaging.api, tenant.tenantId, 'session.qr')).map(({ data }) => data);
 
 describe('session.qr', () => {
   it('tells of each new code where it is and until when, and never the code', async () => {

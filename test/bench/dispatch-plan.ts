@@ -10,6 +10,8 @@ export const PAUSE_MS = 150;
 export const WARM_UP_MESSAGES = 40;
 export const MESSAGES_OF_ONE = 400;
 export const MESSAGES_OF_EACH_OF_TEN = 60;
+/** Of each rate, in turn; the median counts. */
+export const ROUNDS = 3;
 
 /** Linked sessions that send, with or without wagate. */
 export interface Sender {
@@ -19,6 +21,8 @@ export interface Sender {
   send(to: string, body: string): Promise<{ calledAtMs: number; acceptedAtMs: number }>;
   /** Each of the first `sessions` sends `count` messages to `to` in turn, bodies `<prefix>-<session>-<n>`. */
   sendMany(order: SendOrder): Promise<void>;
+  /** Lets a contender become what it is after some minutes: its database has statistics then. */
+  warmedUp?(): Promise<void>;
   /** Takes in the same, lets nothing go meanwhile, and resolves with what lets them go. Of a contender with a queue. */
   fillQueue?(order: SendOrder): Promise<() => Promise<void>>;
 }

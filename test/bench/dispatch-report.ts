@@ -7,6 +7,7 @@ import {
   MESSAGES_OF_EACH_OF_TEN,
   MESSAGES_OF_ONE,
   PAUSE_MS,
+  ROUNDS,
   SERIAL,
   WARM_UP_MESSAGES,
   type DispatchResult,
@@ -42,7 +43,8 @@ export function reportDispatch(run: BenchRun, plain: DispatchResult, ours: Dispa
     `Baseline: whatsapp-web.js in one process, same browser and flags, from the call of sendMessage. Single messages: ` +
       `${String(LATENCY_MESSAGES)}, ${String(PAUSE_MS)} ms apart. Rates: first to last hand-over of ${String(MESSAGES_OF_ONE)} messages, ` +
       `or of ${String(MESSAGES_OF_EACH_OF_TEN)} for each of ten sessions, to ${String(CHATS)} chats, after ${String(WARM_UP_MESSAGES)} ` +
-      `to warm up; wagate's include accepting them over ${String(CONNECTIONS)} connections, but for those of a full queue, which was ` +
+      `to warm up, median of ${String(ROUNDS)} rounds; wagate's database is analyzed once after the warm-up, as autovacuum does in ` +
+      `the first minutes; wagate's rates include accepting them over ${String(CONNECTIONS)} connections, but for those of a full queue, which was ` +
       `paused while it took them in. Processor time: of a full queue, until a second after the last hand-over.`,
   );
 }

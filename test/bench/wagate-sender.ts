@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { linkSession, newPhone, type SessionView } from '../support/session-steps.js';
 import type { BenchRun } from './bench-run.js';
 import { startBenchStack } from './bench-stack.js';
@@ -27,8 +28,9 @@ class MessagePoster {
 
 export async function startWagateSender(run: BenchRun, sessions: number): Promise<Sender> {
   const server = await run.postgres();
+  const database = await run.database(server);
   const stack = await startBenchStack(run, {
-    database: await run.database(server),
+    database,
     simulator: { qrFirstMs: 240_000 },
     nodeEnv: { MAX_SESSIONS: String(sessions) },
   });
@@ -74,10 +76,22 @@ export async function startWagateSender(run: BenchRun, sessions: number): Promis
     pids: { api: stack.api.pid, node: stack.node.pid, postgres: server.pid },
     send: (to, body) => first.post(0, to, body),
     sendMany,
+    warmedUp: () => analyze(database.url),
     fillQueue: async (order) => {
       await tell(order.sessions, 'pause');
       await sendMany(order);
       return () => tell(order.sessions, 'resume');
     },
   };
+}
+
+/** Whatever the tables hold by now, Postgres knows of it, as it does of itself within minutes. */
+async function analyze(url: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: 60_000,
+  });
+  await client.connect();
+  await client.query('ANALYZE').finally(() => client.end());
 }

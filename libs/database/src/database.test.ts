@@ -66,6 +66,22 @@ describe('migrate', () => {
   });
 });
 
+describe('plans', () => {
+  it('lead to rows by an index also in a table that is small and without statistics, as it may grow', async () => {
+    const ids = await Promise.all(['C', 'D'].map(newTenant));
+    const plan = await database.workerSql((query) =>
+      query<{ 'QUERY PLAN': string }>(
+        `EXPLAIN UPDATE tenants t SET name = r.name FROM jsonb_to_recordset($1::jsonb) AS r(id text, name text)
+         WHERE t.id = r.id`,
+        [JSON.stringify(ids.map((id) => ({ id, name: 'E' })))],
+      ),
+    );
+    const text = plan.map((row) => row['QUERY PLAN']).join('\n');
+    expect(text).toContain('Index Scan using tenants_pkey');
+    expect(text).not.toContain('Seq Scan');
+  });
+});
+
 describe('tenant isolation', () => {
   it('shows a tenant its own row and no other, and nothing without a tenant', async () => {
     const [a, b] = [await newTenant('A'), await newTenant('B')];

@@ -32,6 +32,18 @@ const SERVER_KEEPALIVE = {
   tcp_user_timeout: '25000',
 };
 
+/**
+ * Every statement of the app is meant to go by an index, row by row. While a table is young and has no statistics,
+ * Postgres would rather read it whole, and keeps the plan of a prepared statement while the table grows.
+ */
+const PLANNER = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+};
+
 /** Settings of a pg connection that serves requests; every wait has an end, also when the server is frozen. */
 export function connectionConfig(settings: DatabaseSettings) {
   const statementTimeoutMs = settings.statementTimeoutMs ?? 10_000;
@@ -44,7 +56,7 @@ export function connectionConfig(settings: DatabaseSettings) {
     query_timeout: statementTimeoutMs + 5_000,
     connectionTimeoutMillis: settings.connectTimeoutMs ?? 5_000,
     keepAlive: true,
-    options: Object.entries(SERVER_KEEPALIVE)
+    options: Object.entries({ ...SERVER_KEEPALIVE, ...PLANNER })
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   };

@@ -22,6 +22,8 @@ type CursorFile = z.infer<typeof cursorSchema>;
 
 const FINAL_ACK = 3;
 const OPEN_MAX = 2_000;
+/** So many are dropped in one go: to find the oldest takes as long as there are any. */
+const OPEN_DROPPED = 200;
 const OPEN_MAX_AGE_SECONDS = 7 * 86_400;
 /** For each reason. */
 const WATCHED_MAX = 1_000;
@@ -211,10 +213,9 @@ export class InboxCursor {
   }
 
   private dropOldestOpen(): void {
-    for (const key in this.content.open) {
+    for (const key of Object.keys(this.content.open).slice(0, OPEN_DROPPED)) {
       delete this.content.open[key];
       this.openCount -= 1;
-      return;
     }
   }
 

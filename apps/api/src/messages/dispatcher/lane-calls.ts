@@ -7,7 +7,7 @@ import type { ClaimedMessage } from './claimed-message.js';
  */
 export const MOST_IN_FLIGHT = 8;
 /** Calls noted at a time: those under way, and those that come next. What crashes has as many to be looked up. */
-export const MOST_NOTED = 12;
+export const MOST_NOTED = 16;
 /** Sends under way that show "typing" first; they take nothing from the others. */
 const MOST_TYPING = 32;
 

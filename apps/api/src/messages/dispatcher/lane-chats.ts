@@ -1,9 +1,10 @@
 import type { ClaimedMessage } from './claimed-message.js';
+import { MOST_IN_FLIGHT } from './lane-calls.js';
 
 /** Of each chat so many are noted before it is their turn, so that the next call need not wait. */
 const NOTED_PER_CHAT = 2;
 /** So many go into one note, as long as there are others to call. */
-const NOTED_AT_LEAST = 3;
+const NOTED_AT_LEAST = 6;
 const READY_AT_LEAST = 2;
 
 /**
@@ -89,7 +90,11 @@ export class LaneChats {
   /** Few at a time are worth no transaction, unless calls may soon wait for it. */
   private isNoteDue(most: number, sending: ReadonlySet<string>): boolean {
     if (most - this.notedCount >= NOTED_AT_LEAST) return true;
-    return this.asked.size + this.listCallable(sending).length < READY_AT_LEAST;
+    const ready =
+      sending.size < MOST_IN_FLIGHT
+        ? this.asked.size + this.listCallable(sending).length
+        : this.notedCount - sending.size;
+    return ready < READY_AT_LEAST;
   }
 
   /** It may be called from now on, if it is still here. */

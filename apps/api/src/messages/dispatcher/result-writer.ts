@@ -12,7 +12,7 @@ import { ResultRepository } from './result-repository.js';
 const LARGEST_GROUP = 100;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 /** From one group to the next: under load many share a transaction. Nothing waits for what was handed over. */
-const GROUP_EVERY_MS = 25;
+const GROUP_EVERY_MS = 50;
 
 interface Pending {
   result: AttemptResult;

@@ -243,6 +243,64 @@ describe('the index of the search', () => {
     expect(await idsOf({ search: 'order' })).toEqual(newestFirst(wanted));
   });
 
+  it('is not needed where few messages fit the filters', async () => {
+    await indexAll();
+    const [first, second] = rows.filter((row) => row.status === 'sent').slice(3) as [Row, Row];
+    await api.database.worker(async (tx) => {
+      const change = (row: Row, set: string) =>
+        tx.query(`UPDATE messages SET ${set} WHERE tenant_id = $1 AND id = $2`, [tenant.tenantId, row.id]);
+      await change(first, `status = 'cancelled', content = '{"type":"text","text":"Giraffe at once"}'`);
+      await change(second, `status = 'cancelled', content = '{"type":"text","text":"a giraffe too"}'`);
+      await tx.query('DELETE FROM message_search WHERE tenant_id = $1 AND message_id = $2', [
+        tenant.tenantId,
+        second.id,
+      ]);
+    });
+    const both = newestFirst([first, second]);
+    expect(await idsOf({ search: 'giraffe', status: 'cancelled' })).toEqual(both);
+    for (const row of [first, second]) {
+      const chat = row.chat.replace('@c.us', '');
+      const session = `session-${String(row.n % sessions.length)}`;
+      expect(await idsOf({ search: 'giraffe', chat })).toContain(row.id);
+      expect(await idsOf({ search: 'giraffe', session, status: 'cancelled' })).toContain(row.id);
+    }
+    await waitFor(async () => (await api.app.get(SearchIndex, { strict: false }).lookBack()) > 0, {
+      what: 'what was missed to be indexed',
+    });
+  });
+
+  it('leads to a few among many that fit the filters', async () => {
+    const chat = '4915119999999';
+    const many = Array.from({ length: 3_000 }, (_, n) => newId('msg', START + 7_200_000 + n * 1_000));
+    await api.database.worker((tx) =>
+      tx.query(
+        `INSERT INTO messages (tenant_id, id, session_id, direction, origin, chat_wa_id, type, content, status, occurred_at)
+         SELECT $1, id, ($3::text[])[1 + n % 3], 'out', 'api', $4, 'text',
+           jsonb_build_object('type', 'text', 'text', CASE WHEN n % 1000 = 5 THEN 'Okapi' WHEN n % 3 = 0 THEN 'lemur' ELSE 'x' END),
+           'failed', now()
+         FROM unnest($2::text[]) WITH ORDINALITY AS m (id, n)`,
+        [tenant.tenantId, many, sessions, `${chat}@c.us`],
+      ),
+    );
+    const filters: Record<string, string>[] = [
+      { chat },
+      { status: 'failed' },
+      { session: 'session-0', chat },
+    ];
+    const where = (test: (n: number) => boolean) => many.filter((_, place) => test(place + 1)).reverse();
+    for (const how of ['not indexed yet', 'indexed']) {
+      if (how === 'indexed') await indexAll();
+      for (const filter of filters) {
+        const isTheirs = (n: number) => !('session' in filter) || n % 3 === 0;
+        expect(await idsOf({ ...filter, search: 'okapi' })).toEqual(
+          where((n) => n % 1000 === 5 && isTheirs(n)),
+        );
+        expect(await idsOf({ ...filter, search: 'no such' })).toEqual([]);
+      }
+      expect(await idsOf({ chat, search: 'LEMUR' })).toEqual(where((n) => n % 3 === 0 && n % 1000 !== 5));
+    }
+  });
+
   it.each(['a', '!!', ' '.repeat(5), 'x'.repeat(201)])('refuses %j and says why', async (search) => {
     const { status, body } = await tenant.client.get(`/messages?search=${encodeURIComponent(search)}`);
     expect(status).toBe(400);

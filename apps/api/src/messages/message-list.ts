@@ -65,8 +65,14 @@ export function listStatement(
  * It takes the newest of each session (and of each chat, author or status, where these are asked for) from an index that
  * holds them in this order, and the newest of those: however rare it is, nothing else is read. Only what no index holds
  * (a status within a chat, say) is filtered row by row.
+ * @param also columns of the messages besides
  */
-export function pageQuery(filter: MessageFilter, { limit, after }: MessageRange, place: Place): string {
+export function pageQuery(
+  filter: MessageFilter,
+  { limit, after }: MessageRange,
+  place: Place,
+  also: readonly string[] = [],
+): string {
   const sessions = ['s.tenant_id = $1', VISIBLE];
   if (filter.sessionId !== undefined) sessions.push(`s.id = ${place(filter.sessionId)}`);
   const way = wayOf(filter);
@@ -74,10 +80,11 @@ export function pageQuery(filter: MessageFilter, { limit, after }: MessageRange,
   if (way) conditions.push(`m.${way.column} = way.key`);
   if (after) conditions.push(behind(filter, after, place));
   const most = place(limit);
+  const columns = ['id', ...(isByTime(filter) ? ['occurred_at'] : []), ...also].map((name) => `m.${name}`);
   return `SELECT newest.* FROM sessions s
       ${way ? `CROSS JOIN unnest(${place(way.keys)}::text[]) AS way (key)` : ''}
       CROSS JOIN LATERAL (
-        SELECT m.id ${isByTime(filter) ? ', m.occurred_at' : ''} FROM messages m WHERE ${conditions.join(' AND ')}
+        SELECT ${columns.join(', ')} FROM messages m WHERE ${conditions.join(' AND ')}
         ORDER BY ${orderOf(filter, 'm')} LIMIT ${most}
       ) newest
       WHERE ${sessions.join(' AND ')} ORDER BY ${orderOf(filter, 'newest')} LIMIT ${most}`;

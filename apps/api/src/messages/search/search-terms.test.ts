@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isFound, searchableText, toQuery, toTerms, wantedWords, wordsOf } from './search-terms.js';
+import { isFound, says, searchableText, toQuery, toTerms, wantedWords, wordsOf } from './search-terms.js';
 
 const finds = (text: string, search: string) => isFound(wordsOf(text), wantedWords(search));
 
@@ -42,6 +42,30 @@ describe('a search', () => {
         if (word !== undefined) expect(finds(text, word)).toBe(true);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ['请看Rechnung发票', 'rech'],
+    ['a发票b', '发'],
+    ['well🎉done', 'done'],
+    ['ﬁnally', 'final'],
+    ['300 \u212a', 'k'],
+    ['reorder the order', 'order'],
+    ['xé́b', 'xé'],
+  ])('looks through %s and finds it by %s', (text, search) => {
+    expect(says({ type: 'text', text }, wantedWords(search))).toBe(true);
+  });
+
+  it('finds the same by what messages say as by their words', () => {
+    const unit = fc.constantFrom(...'abcAé1 -\n发票ขอK', 'ﬁ', '\u0301', '\u212a', 'ｆ', '🎉', 'ß', 'İ');
+    const text = (maxLength: number) => fc.string({ unit, maxLength });
+    fc.assert(
+      fc.property(text(40), text(4), (said, search) => {
+        const wanted = wantedWords(search);
+        expect(says({ type: 'text', text: said }, wanted)).toBe(isFound(wordsOf(said), wanted));
+      }),
+      { numRuns: 5_000 },
     );
   });
 

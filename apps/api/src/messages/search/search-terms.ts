@@ -9,6 +9,7 @@ const MOST_WORDS = 2_000;
 /** Scripts that put no space between words; their text is known by its pairs of letters. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const LATIN = /^[a-z0-9]/;
 const RUN = /[\p{L}\p{M}\p{N}]+|\p{Extended_Pictographic}/gu;
 
 /** What a message says that can be searched: its text, and the names in it. */
@@ -56,6 +57,22 @@ export function isFound(words: readonly string[], wanted: ReturnType<typeof want
   );
 }
 
+/** Whether a message is found by what it says. Most that are not are told from the letters alone. */
+export function says(content: MessageContent, wanted: ReturnType<typeof wantedWords>): boolean {
+  const text = searchableText(content);
+  const letters = lettersOf(text);
+  return wanted.every(({ word }) => mayHold(letters, word)) && isFound(wordsOf(text), wanted);
+}
+
+/** A word of letters that part words by spaces does not begin behind another such letter. */
+function mayHold(letters: string, word: string): boolean {
+  const isLatin = LATIN.test(word);
+  for (let at = letters.indexOf(word); at >= 0; at = letters.indexOf(word, at + 1)) {
+    if (at === 0 || !isLatin || !LATIN.test(letters[at - 1] ?? '')) return true;
+  }
+  return false;
+}
+
 /** A message's terms as a Postgres tsvector; words hold letters and digits only, so nothing needs escaping. */
 export function toTerms(tenantNumber: number, block: number, words: readonly string[]): string {
   return words.map((word) => `'${String(tenantNumber)}.${String(block)}.${word}'`).join(' ');
@@ -73,10 +90,14 @@ interface Part {
   isUnspaced: boolean;
 }
 
+function lettersOf(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}
+
 /** Runs of letters and digits, cut where the way of writing changes. */
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
-  for (const [run] of text.normalize('NFKC').toLowerCase().matchAll(RUN)) {
+  for (const [run] of lettersOf(text).matchAll(RUN)) {
     if (!UNSPACED.test(run)) {
       parts.push({ text: run.slice(0, LONGEST_WORD), isUnspaced: false });
       continue;

@@ -14,6 +14,7 @@ import { AttemptRepository } from './dispatcher/attempt-repository.js';
 import { CallNotes } from './dispatcher/call-notes.js';
 import { ClaimRepository } from './dispatcher/claim-repository.js';
 import { Dispatcher } from './dispatcher/dispatcher.js';
+import { HeldBackRepository } from './dispatcher/held-back-repository.js';
 import { MessageCaller } from './dispatcher/message-caller.js';
 import { ReconcileRepository } from './dispatcher/reconcile-repository.js';
 import { Reconciler } from './dispatcher/reconciler.js';
@@ -58,6 +59,7 @@ const DISPATCH = [
   CallNotes,
   ClaimRepository,
   Dispatcher,
+  HeldBackRepository,
   MessageCaller,
   ReconcileRepository,
   Reconciler,

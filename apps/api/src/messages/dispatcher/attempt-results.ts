@@ -11,6 +11,8 @@ export const MOST_ATTEMPTS = 8;
 const MOST_CRASHES = 2;
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 const HELD_RETRY_MS = 1_000;
+const EXPIRED_AT_NODE =
+  'It could not be sent before it expired: its node had it by then, and had not handed it to WhatsApp yet.';
 
 /** What becomes of an attempt's row; null: the row goes, as if it had never been. */
 export type AttemptChange = {
@@ -55,7 +57,7 @@ export function settleAttempt(message: MessageState, end: AttemptEnd, context: S
   }
   const attempt = { outcome: 'not_sent' as const, reason: outcome.code, lookup: false };
   if (!isOpen) return { message, attempt };
-  if (outcome.code === 'expired') return { message: expire(message, now), attempt };
+  if (outcome.code === 'expired') return { message: expire(message, now, EXPIRED_AT_NODE), attempt };
   const final = finalCode(outcome, failures, crashes) ?? sessionEnd;
   return { message: final === null ? requeue(message, failures, now) : fail(message, final, now), attempt };
 }
@@ -102,9 +104,9 @@ export function fail(message: MessageState, errorCode: string, now: Date): Messa
   return { ...message, status: 'failed', errorCode, errorDetail: null, endedAt: now };
 }
 
-/** Its time was over before it left. */
-export function expire(message: MessageState, now: Date): MessageState {
-  return { ...message, status: 'expired', errorCode: 'expired', endedAt: now };
+/** Its time was over before it left. `why`: what held it back, in a sentence. */
+export function expire(message: MessageState, now: Date, why: string | null = null): MessageState {
+  return { ...message, status: 'expired', errorCode: 'expired', errorDetail: why, endedAt: now };
 }
 
 function requeue(message: MessageState, failures: number, now: Date): MessageState {
@@ -113,5 +115,6 @@ function requeue(message: MessageState, failures: number, now: Date): MessageSta
 
 /** A refusal by WhatsApp ends a message; a better ack takes that back. */
 export function withEnd(message: MessageState, now: Date): MessageState {
-  return { ...message, endedAt: message.status === 'failed' ? (message.endedAt ?? now) : null };
+  const errorDetail = message.errorCode === null ? null : message.errorDetail;
+  return { ...message, errorDetail, endedAt: message.status === 'failed' ? (message.endedAt ?? now) : null };
 }

@@ -4,6 +4,7 @@ import type { SessionEndCode } from '../../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
 import { attemptKey } from './attempt-repository.js';
 import { expire, fail, giveBack } from './attempt-results.js';
+import { HeldBackRepository } from './held-back-repository.js';
 
 /** Messages that one sweep changes; what is left is found by the next, a second later. */
 export const SWEPT_AT_ONCE = 1_000;
@@ -61,6 +62,7 @@ export class SweepRepository {
   constructor(
     private readonly database: Database,
     private readonly changes: MessageChanges,
+    private readonly heldBack: HeldBackRepository,
   ) {}
 
   /** What a process that is gone had claimed and not called goes back to the queue. */
@@ -87,14 +89,21 @@ export class SweepRepository {
     );
   }
 
+  /** What is queued and may leave no more; it keeps what held it back. */
   expire(): Promise<string[]> {
-    return this.queued(FIND_EXPIRED, expire);
+    return this.database.workerSql(async (query) => {
+      const found = await query<MessageState & object>(FIND_EXPIRED);
+      const reasons = await this.heldBack.explain(query, found);
+      return this.save(query, found, (message, now) => expire(message, now, reasons.get(message.id)));
+    });
   }
 
   /** What is queued for a session that has ended. */
   endLeftBehind(): Promise<string[]> {
-    return this.queued(FIND_LEFT_BEHIND, (message, now) =>
-      message.sessionEnd ? fail(message, message.sessionEnd, now) : message,
+    return this.database.workerSql(async (query) =>
+      this.save(query, await query<Attempted & object>(FIND_LEFT_BEHIND), (message, now) =>
+        message.sessionEnd ? fail(message, message.sessionEnd, now) : message,
+      ),
     );
   }
 
@@ -121,16 +130,10 @@ export class SweepRepository {
     });
   }
 
-  private queued(find: string, settle: (message: Attempted, now: Date) => MessageState): Promise<string[]> {
-    return this.database.workerSql(async (query) =>
-      this.save(query, await query<Attempted & object>(find), settle),
-    );
-  }
-
-  private async save(
+  private async save<T extends MessageState>(
     query: Query,
-    messages: readonly Attempted[],
-    settle: (message: Attempted, now: Date) => MessageState,
+    messages: readonly T[],
+    settle: (message: T, now: Date) => MessageState,
   ): Promise<string[]> {
     const now = new Date();
     const changes = messages

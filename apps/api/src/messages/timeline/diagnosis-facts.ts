@@ -36,6 +36,8 @@ export interface DiagnosisFacts {
   now: Date;
   status: MessageStatus;
   errorCode: string | null;
+  /** A sentence about it; null: the code says it all. */
+  errorDetail: string | null;
   type: string;
   dueAt: Date;
   expiresAt: Date | null;

@@ -36,6 +36,7 @@ const facts: DiagnosisFacts = {
   now: NOW,
   status: 'queued',
   errorCode: null,
+  errorDetail: null,
   type: 'text',
   dueAt: at('12:00'),
   expiresAt: new Date('2026-01-02T12:00:00Z'),
@@ -206,6 +207,12 @@ const TABLE: Row[] = [
     { status: 'expired', expiresAt: at('12:20') },
     /^Its time was over at 12:20 UTC, .+ not sent\.$/,
     /`expiresAt`.+pacing.+pause.+not connected/,
+  ],
+  [
+    'expired',
+    { status: 'expired', expiresAt: at('12:20'), errorDetail: 'It was held back.', attempts: 2 },
+    /^Its time was over at 12:20 UTC\. It was held back\. It was tried 2 times\.$/,
+    /send it again/,
   ],
   ['cancelled', { status: 'cancelled' }, /taken out of the queue/, /Send it again/],
   [

@@ -116,13 +116,13 @@ function ofOther(status: Other, facts: DiagnosisFacts): Diagnosis {
   }
 }
 
-/** Nothing is kept of what held it back. */
-function ofExpired({ expiresAt, attempts, now }: DiagnosisFacts): Diagnosis {
+/** What held it back was looked at when its time was over, and is kept as its error's detail. */
+function ofExpired({ expiresAt, errorDetail, attempts, now }: DiagnosisFacts): Diagnosis {
   const end = expiresAt ? ` at ${clock(expiresAt, now)}` : '';
   const tried = attempts > 0 ? ` It was tried ${times(attempts)}.` : '';
   return said(
     'expired',
-    `Its time was over${end}, before it had left; it was not sent.${tried}`,
+    `Its time was over${end}${errorDetail === null ? ', before it had left; it was not sent.' : `. ${errorDetail}`}${tried}`,
     'If it is still wanted, send it again, with an `expiresAt` that leaves time for what can hold it back: the queue and the pacing of its session, a pause, a session that is not connected.',
   );
 }

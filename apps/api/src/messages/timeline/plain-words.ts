@@ -13,3 +13,11 @@ export function clock(at: Date, now: Date): string {
 export function clockToSeconds(at: Date, now: Date): string {
   return clock(at, now).replace(/ UTC$/, `${at.toISOString().slice(16, 19)} UTC`);
 }
+
+/** With the date and seconds: for what is kept. */
+export function dated(at: Date): string {
+  return at
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, ' UTC');
+}

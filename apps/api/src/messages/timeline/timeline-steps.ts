@@ -54,7 +54,7 @@ function outcomeText(outcome: string | null): string {
 /** Of those that WhatsApp reports, its own times; of the others the time at which they were told of. */
 function stepsOfStatus({ message, events }: TimelineFacts): TimelineStep[] {
   const told = (status: string) => events.find((event) => event.status === status)?.createdAt ?? null;
-  const { sentAt, deliveredAt, readAt, status, endedAt, errorCode } = message;
+  const { sentAt, deliveredAt, readAt, status, endedAt, errorCode, errorDetail } = message;
   const ended = (name: string) => told(name) ?? (status === name ? endedAt : null);
   return [
     ...step(told('unknown'), 'unknown', 'Of unknown fate: looked up in its chat, not sent again.'),
@@ -64,7 +64,7 @@ function stepsOfStatus({ message, events }: TimelineFacts): TimelineStep[] {
     ...step(readAt, 'read', 'The recipient has read it.'),
     ...step(told('played'), 'played', 'The recipient has played it.'),
     ...step(ended('failed'), 'failed', 'It failed for good.', { code: errorCode }),
-    ...step(ended('expired'), 'expired', 'Its time was over before it could leave.'),
+    ...step(ended('expired'), 'expired', errorDetail ?? 'Its time was over before it could leave.'),
     ...step(status === 'cancelled' ? endedAt : null, 'cancelled', 'Taken out of the queue by request.'),
   ];
 }

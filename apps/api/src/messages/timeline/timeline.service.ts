@@ -109,6 +109,7 @@ function toDiagnosisFacts(
     now,
     status: message.status,
     errorCode: message.errorCode,
+    errorDetail: message.errorDetail,
     type: message.type,
     dueAt: message.dueAt,
     expiresAt: message.expiresAt,

@@ -3,7 +3,6 @@ import {
   behind,
   filterConditions,
   isByTime,
-  orderOf,
   pageQuery,
   placeIn,
   visibility,
@@ -21,6 +20,8 @@ const SMALLEST_LOOK = 200;
 const LARGEST_LOOK = 2_000;
 /** Looking a little further than expected costs less than one more look. */
 const MARGIN = 1.25;
+
+const ASCII = /^[a-z0-9]+$/;
 
 /** Those of the partial indexes of 0021 and 0024. */
 const RARE_ENDS: ReadonlySet<MessageStatus> = new Set<MessageStatus>([
@@ -72,30 +73,53 @@ export class MessageScan {
   }
 
   private async look(limit: number): Promise<void> {
-    const { query, auth, filter, wanted } = this.scope;
+    const { query, auth, filter, wanted, range } = this.scope;
     const values: unknown[] = visibility(auth);
-    const text = contentsQuery(filter, { limit, after: this.after }, placeIn(values));
-    const rows = await query<FoundMessage & { content: MessageContent }>(text, values);
-    this.looked += rows.length;
-    this.found.push(...rows.filter(({ content }) => says(content, wanted)));
+    const text = lookQuery(filter, { limit, after: this.after }, wanted, placeIn(values));
+    const rows = await query<FoundMessage & { content: MessageContent; place: number }>(text, values);
+    this.looked += limit;
+    for (const row of rows) {
+      if (this.found.length >= range.limit) break;
+      if (says(row.content, wanted)) this.found.push(row);
+    }
     const last = rows.at(-1);
     if (last) this.after = { id: last.id, occurredAt: last.at };
-    this.isComplete = rows.length < limit || this.found.length >= this.scope.range.limit;
+    this.isComplete = last?.place !== limit || this.found.length >= range.limit;
   }
+}
+
+/**
+ * Of the messages of a page those that may hold the words, and the last one if the page is full. Text of ASCII alone is
+ * compared by Postgres; what other letters become in lower case and normal form, it does not know.
+ */
+function lookQuery(
+  filter: MessageFilter,
+  range: MessageRange,
+  wanted: SearchScope['wanted'],
+  place: Place,
+): string {
+  const page = contentsQuery(filter, range, place);
+  const patterns = wanted.every(({ word }) => ASCII.test(word)) ? wanted.map(({ word }) => `%${word}%`) : [];
+  const isLike =
+    patterns.length > 0 ? `lower(said COLLATE "C") LIKE ALL (${place(patterns)}::text[])` : 'false';
+  return `SELECT id, at, content, place::int FROM (
+      SELECT page.*, row_number() OVER (ORDER BY ${isByTime(filter) ? 'page.at DESC, ' : ''}page.id DESC) AS place,
+        page.content::text AS said
+      FROM (${page}) page
+    ) looked
+    WHERE place = ${place(range.limit)} OR octet_length(said) <> length(said) OR ${isLike}
+    ORDER BY place`;
 }
 
 /** The messages of a page with what they say; its first values are those of `visibility`. */
 function contentsQuery(filter: MessageFilter, range: MessageRange, place: Place): string {
-  const at = (relation: string) => (isByTime(filter) ? `${relation}.occurred_at` : EPOCH);
-  if (filter.sessionId !== undefined) {
-    const page = pageQuery(filter, range, place, ['content']);
-    return `SELECT page.id, ${at('page')} AS at, page.content FROM (${page}) page ORDER BY ${orderOf(filter, 'page')}`;
-  }
+  const at = (relation: string) => `${isByTime(filter) ? `${relation}.occurred_at` : EPOCH} AS at`;
+  if (filter.sessionId !== undefined)
+    return `SELECT page.id, ${at('page')}, page.content FROM (${pageQuery(filter, range, place, ['content'])}) page`;
   if (isOfFewEnds(filter)) return endsQuery(filter, range, place);
   // Of every session the newest are taken and most of them dropped: what these say is not read.
-  return `WITH page AS MATERIALIZED (${pageQuery(filter, range, place)})
-    SELECT page.id, ${at('page')} AS at, m.content FROM page JOIN messages m ON m.tenant_id = $1 AND m.id = page.id
-    ORDER BY ${orderOf(filter, 'page')}`;
+  return `SELECT page.id, ${at('page')}, m.content FROM (${pageQuery(filter, range, place)}) page
+    JOIN messages m ON m.tenant_id = $1 AND m.id = page.id`;
 }
 
 /** By the index of all sessions' rare ends, which names the session of each. */

@@ -201,6 +201,18 @@ describe.each(['not indexed yet', 'indexed', 'indexed in part'] as const)('a sea
     expect(await idsOf({ search })).toEqual(newestFirst(rows.filter(test)));
   });
 
+  it.each(SEARCHES)('for %s finds them in a chat and by how they ended', async (search, test) => {
+    const session = 'session-1';
+    const inChat = (row: Row) => row.session === sessions[1] && row.chat === '4915110000003@c.us';
+    expect(await idsOf({ session, chat: '4915110000003', search })).toEqual(
+      newestFirst(rows.filter((row) => inChat(row) && test(row))),
+    );
+    for (const status of ['failed', 'expired'])
+      expect(await idsOf({ status, search })).toEqual(
+        newestFirst(rows.filter((row) => row.status === status && test(row))),
+      );
+  });
+
   it.each(FILTERS)('keeps to %s', async (_name, query, test) => {
     const wanted = rows.filter((row) => test(row) && /order/i.test(row.text));
     expect(await idsOf({ ...query, search: 'order' })).toEqual(newestFirst(wanted));
@@ -250,7 +262,7 @@ describe('the index of the search', () => {
       const change = (row: Row, set: string) =>
         tx.query(`UPDATE messages SET ${set} WHERE tenant_id = $1 AND id = $2`, [tenant.tenantId, row.id]);
       await change(first, `status = 'cancelled', content = '{"type":"text","text":"Giraffe at once"}'`);
-      await change(second, `status = 'cancelled', content = '{"type":"text","text":"a giraffe too"}'`);
+      await change(second, `status = 'cancelled', content = '{"type":"text","text":"a ｇｉｒａﬀe too"}'`);
       await tx.query('DELETE FROM message_search WHERE tenant_id = $1 AND message_id = $2', [
         tenant.tenantId,
         second.id,

@@ -129,7 +129,7 @@ describe('the timeline of a message', () => {
     const { diagnosis, pacing } = await timelineOf(tenant, next);
     expect(diagnosis.code).toBe('paced');
     expect(diagnosis.summary).toMatch(/^First in the queue; .+`strangersPerDay` is 0/);
-    expect(pacing).toEqual({ eta: null });
+    expect(pacing).toEqual({ eta: null, expiresFirst: true });
     expect((await change({ strictOrder: true })).status).toBe(200);
     expect(await code()).toBe('chat_blocked');
   });

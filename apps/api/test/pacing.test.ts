@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { waitFor } from '../../../test/support/index.js';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
+import type { MessageTimeline } from '../src/messages/timeline/timeline.dto.js';
 import { ALEX, incoming, Messaging, messageWhen, statusOf } from './messaging.js';
 import { SendingSession } from './sending-session.js';
 import { expectProblem, type SessionBody } from './session-bodies.js';
@@ -36,6 +37,11 @@ async function anotherApi(): Promise<TestApi> {
   const api = await startApi({ DATABASE_URL, DATABASE_OWNER_URL, INTERNAL_SECRET, KEY_PEPPER });
   others.push(api);
   return api;
+}
+
+/** Later than what a cap of a day holds back. */
+function inTwoDays(): { expiresAt: string } {
+  return { expiresAt: new Date(Date.now() + 2 * 86_400_000).toISOString() };
 }
 
 async function clientOf(api: TestApi) {
@@ -90,19 +96,53 @@ describe('the pacing of a session', () => {
     const inADayMs = Date.parse(held.eta ?? '') - Date.now();
     expect(inADayMs).toBeGreaterThan(86_000_000);
     expect(inADayMs).toBeLessThanOrEqual(86_400_000);
-    const accepted = await sending.send();
+    const accepted = await sending.send(ALEX, inTwoDays());
     expect(Date.parse(accepted.eta ?? '') - Date.now()).toBeGreaterThan(86_000_000);
     const preview = await tenant.client.post<{ eta: string }>('/messages?dryRun=true', {
       session: session.id,
       to: ALEX,
       type: 'text',
       text: 'Hi',
+      ...inTwoDays(),
     });
     expect(Date.parse(preview.body.eta) - Date.now()).toBeGreaterThan(86_000_000);
     expect(sending.calls).toHaveLength(3);
     await sending.setPacing({});
     for (const id of [...ids, accepted.id]) await statusOf(tenant, id, 'sent');
     expect(sending.calls).toHaveLength(6);
+  });
+
+  it('promises no time at which a message will have expired, and says that it will', async () => {
+    await sending.setPacing({ perDay: 1 });
+    await statusOf(tenant, (await sending.send()).id, 'sent');
+    const inTime = { eta: expect.stringMatching(/Z$/) as string, expiresFirst: false };
+    const tooLate = { eta: null, expiresFirst: true };
+    const inAnHour = { expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
+    const preview = async (changes: object) => {
+      const body = { session: session.id, to: ALEX, type: 'text', text: 'Hi', ...changes };
+      return (await tenant.client.post('/messages?dryRun=true', body)).body;
+    };
+    expect(await preview(inAnHour)).toMatchObject(tooLate);
+    expect(await preview(inTwoDays())).toMatchObject(inTime);
+    const waiting = await sending.send(ALEX, inTwoDays());
+    expect(waiting).toMatchObject(inTime);
+    expect(await sending.get(waiting.id)).toMatchObject(inTime);
+    const late = await sending.send(ALEX, { ...inAnHour, priority: 9 });
+    expect(late).toMatchObject(tooLate);
+    expect(await sending.get(late.id)).toMatchObject(tooLate);
+    const { body } = await tenant.client.get<MessageTimeline>(`/messages/${late.id}/timeline`);
+    expect(body.pacing).toEqual(tooLate);
+    expect(body.diagnosis.summary).toMatch(/would come at about .+ but it expires at/);
+    await sending.setPacing({ strangersPerDay: 0 });
+    expect(await preview(inTwoDays())).toMatchObject(tooLate);
+    expect(await sending.get(waiting.id)).toMatchObject(tooLate);
+    const until = new Date(Date.now() + 3 * 86_400_000).toISOString();
+    await tenant.client.post(`/sessions/${session.id}/pause`, { until });
+    await sending.setPacing({});
+    expect(await preview(inTwoDays())).toMatchObject(tooLate);
+    expect(await sending.get(waiting.id)).toMatchObject(tooLate);
+    await tenant.client.post(`/sessions/${session.id}/resume`);
+    expect(await statusOf(tenant, waiting.id, 'sent')).toMatchObject({ eta: null, expiresFirst: false });
   });
 
   it('counts what left before it also where that is more than is counted in one go', async () => {
@@ -171,7 +211,7 @@ describe('the pacing of a session', () => {
     await sending.setPacing({ strangersPerDay: 1 });
     await messaging.report(session.id, incoming('3EB0AAAAAAAAAAAAAAAAAA01'));
     const first = await sending.send(BODO);
-    const held = await sending.send(CARLA);
+    const held = await sending.send(CARLA, inTwoDays());
     const known = await sending.send(ALEX);
     await statusOf(tenant, first.id, 'sent');
     await statusOf(tenant, known.id, 'sent');

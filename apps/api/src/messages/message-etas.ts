@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EtaService, type PacedSession } from '../pacing/index.js';
+import { EtaService, promiseOf, UNPACED, type PacedSession, type QueuedPace } from '../pacing/index.js';
 import type { StoredMessage, StoredPace } from './stored-message.js';
 
 /** Says of messages that wait for the pacing of their session when they leave. */
@@ -7,20 +7,24 @@ import type { StoredMessage, StoredPace } from './stored-message.js';
 export class MessageEtas {
   constructor(private readonly etas: EtaService) {}
 
-  /** The same messages, with their `eta`. Asks the database only for sessions with a policy. */
+  /** The same messages, with what they may promise. Asks the database only for sessions with a policy. */
   async fill(messages: readonly StoredMessage[]): Promise<StoredMessage[]> {
     const sessions = new Map<string, { session: PacedSession; ids: string[] }>();
     for (const { id, tenantId, sessionId, pace } of messages) {
-      if (!pace || !this.etas.isPaced(pace)) continue;
+      if (!pace) continue;
       const known = sessions.get(sessionId) ?? { session: sessionOf(tenantId, sessionId, pace), ids: [] };
       sessions.set(sessionId, { ...known, ids: [...known.ids, id] });
     }
-    if (sessions.size === 0) return [...messages];
-    const etas = new Map<string, Date>();
+    const paces = new Map<string, QueuedPace>();
     for (const { session, ids } of sessions.values()) {
-      for (const [id, eta] of await this.etas.ofQueued(session, ids)) etas.set(id, eta);
+      if (!this.etas.isPaced(session)) continue;
+      for (const [id, pace] of await this.etas.ofQueued(session, ids)) paces.set(id, pace);
     }
-    return messages.map((message) => ({ ...message, eta: etas.get(message.id) ?? null }));
+    return messages.map((message) => {
+      const session = message.pace && sessions.get(message.sessionId)?.session;
+      if (!session) return message;
+      return { ...message, ...promiseOf(paces.get(message.id) ?? UNPACED, session, message.expiresAt) };
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import { isAppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import { CheckPacer } from '../contacts/index.js';
 import { NodeClient, type StoredSession } from '../nodes/index.js';
-import { EtaService } from '../pacing/index.js';
+import { EtaService, promiseOf } from '../pacing/index.js';
 import { addressOf } from '../sessions/index.js';
 import { refusal } from './accept/refusal.js';
 import { MessageRepository } from './message-repository.js';
@@ -41,13 +41,14 @@ export class MessagePreview {
 
   /** @throws what `MessageSender.send` throws before it accepts; files are not fetched */
   async preview(auth: AuthContext, request: SendMessageRequest): Promise<DryRun> {
-    const { session, recipient } = await this.sender.check(auth, request);
+    const { session, recipient, expiresAt } = await this.sender.check(auth, request);
     await this.sender.checkMedia(auth, request);
     const [quota] = await this.database.tenantSql(auth.tenantId, (query) =>
       query<DryRun['quota']>(QUOTA, [auth.tenantId, session.id]),
     );
     await this.assertNotOptedOut(session, recipient);
-    const eta = await this.etas.ofNewcomer(session, { chatId: recipient.chatId, priority: request.priority });
+    const newcomer = { chatId: recipient.chatId, priority: request.priority };
+    const promised = promiseOf(await this.etas.ofNewcomer(session, newcomer), session, expiresAt);
     return {
       dryRun: true,
       session: { id: session.id, name: session.name, state: session.state },
@@ -55,7 +56,8 @@ export class MessagePreview {
       onWhatsApp: await this.isOnWhatsApp(session, recipient),
       quota: quota ?? { tenantRemaining: null, sessionRemaining: null },
       queued: await this.messages.queuedCount(auth.tenantId, session.id),
-      eta: eta?.toISOString() ?? null,
+      eta: promised.eta?.toISOString() ?? null,
+      expiresFirst: promised.expiresFirst,
     };
   }
 

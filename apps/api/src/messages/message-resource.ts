@@ -81,7 +81,14 @@ export const messageSchema = z
     eta: z.iso
       .datetime()
       .nullable()
-      .describe('While it is `queued` in a session with pacing: when it leaves, as far as can be said'),
+      .describe(
+        'While it is `queued` in a session with pacing: when it leaves, as far as can be said; null where it expires before',
+      ),
+    expiresFirst: z
+      .boolean()
+      .describe(
+        'It is `queued`, and as things are it will not be sent: by the pacing of its session, or a pause that ends later, its turn comes after `expiresAt`. Its timeline says when it would',
+      ),
     expiresAt: z.iso.datetime().nullable().describe('It is not sent after this'),
     sentAt: z.iso.datetime().nullable(),
     deliveredAt: z.iso.datetime().nullable(),
@@ -144,6 +151,7 @@ export function toMessageResource(message: StoredMessage): MessageResource {
     createdAt: message.createdAt.toISOString(),
     occurredAt: message.occurredAt.toISOString(),
     eta: isoOf(message.eta ?? null),
+    expiresFirst: message.expiresFirst ?? false,
     expiresAt: isoOf(message.expiresAt),
     sentAt: isoOf(message.sentAt),
     deliveredAt: isoOf(message.deliveredAt),

@@ -7,7 +7,7 @@ import { IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.j
 import { IdentityRepository } from '../identities/index.js';
 import type { MediaRecord } from '../media/index.js';
 import type { StoredSession } from '../nodes/index.js';
-import { EtaService } from '../pacing/index.js';
+import { EtaService, promiseOf, type Promised } from '../pacing/index.js';
 import { SessionLookup } from '../sessions/index.js';
 import { AcceptQueue } from './accept/accept-queue.js';
 import type { MessageDraft } from './accept/message-draft.js';
@@ -147,7 +147,8 @@ export class MessageSender {
     const draft = draftOf(auth.tenantId, request, checked, media);
     const { session } = checked;
     const eta = this.etas.isPaced(session) ? await this.etas.ofAccepted(session, draft) : null;
-    const resource = resourceOf(draft, checked, media, eta);
+    const promised = promiseOf({ eta, isByStrangersCap: false }, session, draft.expiresAt);
+    const resource = resourceOf(draft, checked, media, promised);
     if (idempotency) draft.idempotency = { ...idempotency, answer: JSON.stringify(resource) };
     const acceptance = await this.queue.accept(draft).catch(async (error: unknown) => {
       if (!isAppError(error) || error.code !== 'idempotency_key_reused') throw error;
@@ -206,7 +207,7 @@ function resourceOf(
   draft: MessageDraft,
   { session, recipient }: CheckedMessage,
   media: MediaRecord | null,
-  eta: Date | null,
+  { eta, expiresFirst }: Promised,
 ): MessageResource {
   const own = { id: session.waId, phone: session.phone, lid: session.lid, name: session.profileName };
   const message: StoredMessage = {
@@ -244,6 +245,7 @@ function resourceOf(
     revokedAt: null,
     reactions: null,
     eta,
+    expiresFirst,
   };
   return toMessageResource(message);
 }

@@ -65,7 +65,14 @@ const dryRunSchema = z
     eta: z.iso
       .datetime()
       .nullable()
-      .describe('When it would leave by the pacing of the session; null: there is none, or nobody can tell'),
+      .describe(
+        'When it would leave by the pacing of the session; null: there is none, nobody can tell, or it would expire before',
+      ),
+    expiresFirst: z
+      .boolean()
+      .describe(
+        'As things are it would not be sent: by the pacing of the session, or a pause that ends later, its turn comes after its `expiresAt`',
+      ),
   })
   .meta({ id: 'DryRun' });
 export type DryRun = z.infer<typeof dryRunSchema>;
@@ -95,6 +102,7 @@ export const MESSAGE_EXAMPLE: MessageResource = {
   createdAt: '2026-01-01T09:40:00.000Z',
   occurredAt: '2026-01-01T09:40:00.000Z',
   eta: null,
+  expiresFirst: false,
   expiresAt: '2026-01-02T09:40:00.000Z',
   sentAt: null,
   deliveredAt: null,

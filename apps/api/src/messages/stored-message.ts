@@ -44,6 +44,8 @@ export interface StoredMessage {
   pace?: StoredPace | null;
   /** When it leaves, once that was looked for; null: nobody can tell, or nothing holds it. */
   eta?: Date | null;
+  /** As things are it expires before it leaves. */
+  expiresFirst?: boolean;
   /** WhatsApp's time of the edit that the content is of. */
   editedAt: Date | null;
   /** Deleted for everyone. */

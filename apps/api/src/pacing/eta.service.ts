@@ -32,6 +32,29 @@ export interface QueuedPace {
   isByStrangersCap: boolean;
 }
 
+/** What a message that waits may promise: no time at which it will not leave. */
+export interface Promised {
+  eta: Date | null;
+  /** As things are it expires before it leaves. */
+  expiresFirst: boolean;
+}
+
+/** Nothing holds it, as far as is known. */
+export const UNPACED: QueuedPace = { eta: null, isByStrangersCap: false };
+
+/** What a message that is not sent after `expiresAt` (null: it never expires) may promise, paced as it is. */
+export function promiseOf(
+  { eta, isByStrangersCap }: QueuedPace,
+  { pausedAt, pausedUntil }: Pick<PacedSession, 'pausedAt' | 'pausedUntil'>,
+  expiresAt: Date | null,
+): Promised {
+  if (expiresAt === null) return { eta, expiresFirst: false };
+  const isPausedLonger = pausedAt !== null && pausedUntil !== null && pausedUntil >= expiresAt;
+  const isTooLate = eta ? eta >= expiresAt : isByStrangersCap;
+  const expiresFirst = isPausedLonger || isTooLate;
+  return { eta: expiresFirst ? null : eta, expiresFirst };
+}
+
 /** Of what comes into one queue within this time, one after the other is forecast without another look at it. */
 const REMEMBERED_MS = 1_000;
 const MOST_REMEMBERED = 1_000;
@@ -63,17 +86,17 @@ export class EtaService {
     return this.policyOf(session) !== null;
   }
 
-  /** When a message would leave that is accepted now; null: there is no policy, or nobody can tell. */
-  async ofNewcomer(session: PacedSession, newcomer: NewcomerPlace): Promise<Date | null> {
+  /** How a message would be held that is accepted now. */
+  async ofNewcomer(session: PacedSession, newcomer: NewcomerPlace): Promise<QueuedPace> {
     const policy = this.policyOf(session);
-    if (!policy || isPausedForGood(session)) return null;
+    if (!policy || isPausedForGood(session)) return UNPACED;
     const { queue, places } = await this.repository.read(session, compactPacing(policy), newcomer);
-    return places[0] ? paceOf(policy, session, queue, places[0]).eta : null;
+    return places[0] ? paceOf(policy, session, queue, places[0]) : UNPACED;
   }
 
   /**
-   * The same for a message that is being accepted: cheap, as many come at once. Does not look at whether it is to a
-   * stranger.
+   * When a message leaves that is being accepted; null: there is no policy, or nobody can tell. Cheap, as many come at
+   * once: does not look at whether it is to a stranger.
    */
   async ofAccepted(session: PacedSession, newcomer: NewcomerPlace): Promise<Date | null> {
     const policy = this.policyOf(session);
@@ -113,26 +136,12 @@ export class EtaService {
     return tail.forecast;
   }
 
-  /** When queued messages of a session leave, by their ids; those of which nobody can tell are left out. */
-  async ofQueued(session: PacedSession, messageIds: string[]): Promise<Map<string, Date>> {
+  /** How queued messages of a session are held, by their ids; those of which nobody can tell are left out. */
+  async ofQueued(session: PacedSession, messageIds: string[]): Promise<Map<string, QueuedPace>> {
     const policy = this.policyOf(session);
-    const etas = new Map<string, Date>();
-    if (!policy || messageIds.length === 0 || isPausedForGood(session)) return etas;
+    if (!policy || messageIds.length === 0 || isPausedForGood(session)) return new Map();
     const { queue, places } = await this.repository.read(session, compactPacing(policy), messageIds);
-    for (const place of places) {
-      const { eta } = paceOf(policy, session, queue, place);
-      if (eta) etas.set(place.id, eta);
-    }
-    return etas;
-  }
-
-  /** The same for one of them, with what decides it. */
-  async paceOfQueued(session: PacedSession, messageId: string): Promise<QueuedPace> {
-    const policy = this.policyOf(session);
-    if (!policy || isPausedForGood(session)) return { eta: null, isByStrangersCap: false };
-    const { queue, places } = await this.repository.read(session, compactPacing(policy), [messageId]);
-    if (!places[0]) return { eta: null, isByStrangersCap: false };
-    return paceOf(policy, session, queue, places[0]);
+    return new Map(places.map((place) => [place.id, paceOf(policy, session, queue, place)]));
   }
 
   private policyOf({ mode, pacing }: Pick<PacedSession, 'mode' | 'pacing'>): Pacing | null {

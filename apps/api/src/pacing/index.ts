@@ -1,5 +1,12 @@
 export { defaultPacing } from './default-pacing.js';
-export { EtaService, type PacedSession, type QueuedPace } from './eta.service.js';
+export {
+  EtaService,
+  promiseOf,
+  UNPACED,
+  type PacedSession,
+  type Promised,
+  type QueuedPace,
+} from './eta.service.js';
 export { LimitNotices, type RefusedByLimit } from './limit-notices.js';
 export { PacingModule } from './pacing.module.js';
 export { HOLD_CHANNEL } from './session-pauses.js';

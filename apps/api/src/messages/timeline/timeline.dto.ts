@@ -91,7 +91,12 @@ export const timelineSchema = z
       })
       .describe('null: not yet, or not a message that this API sent'),
     pacing: z
-      .object({ eta: z.iso.datetime().nullable().describe('null: nobody can tell, or never as things are') })
+      .object({
+        eta: z.iso.datetime().nullable().describe('null: nobody can tell, or never as things are'),
+        expiresFirst: z
+          .boolean()
+          .describe('As things are it expires before its turn comes; the diagnosis says when that would be'),
+      })
       .nullable()
       .describe('null: it does not wait, or its session has no pacing'),
     queue: z

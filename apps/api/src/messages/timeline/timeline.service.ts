@@ -3,7 +3,7 @@ import type { PauseReason } from '#contracts';
 import { hasScope, type AuthContext } from '../../auth/index.js';
 import { API_CONFIG, type ApiConfig } from '../../config.js';
 import type { StoredSession } from '../../nodes/index.js';
-import { EtaService, type QueuedPace } from '../../pacing/index.js';
+import { EtaService, promiseOf, UNPACED, type QueuedPace } from '../../pacing/index.js';
 import { viewOf } from '../../sessions/index.js';
 import type { EventDelivery } from '../../webhooks/index.js';
 import { MessageRepository, noSuchMessage } from '../message-repository.js';
@@ -38,7 +38,8 @@ export class TimelineService {
     const { message, session, events, webhooks, ahead } = facts;
     const isQueued = message.status === 'queued';
     const isPaced = isQueued && this.etas.isPaced(session);
-    const pace = isPaced ? await this.etas.paceOfQueued(session, id) : NOT_PACED;
+    const pace = (isPaced && (await this.etas.ofQueued(session, [id])).get(id)) || UNPACED;
+    const { eta, expiresFirst } = promiseOf(pace, session, message.expiresAt);
     const finalAfterMs = this.config.MESSAGE_UNKNOWN_FINAL_SECONDS * 1_000;
     const diagnosis = diagnose(toDiagnosisFacts(facts, { pace, finalAfterMs, now }));
     return {
@@ -46,7 +47,7 @@ export class TimelineService {
       status: message.status,
       diagnosis: withWebhooks(diagnosis, webhooks?.deliveries ?? [], now),
       durations: durationsOf(facts, now),
-      pacing: isPaced ? { eta: pace.eta?.toISOString() ?? null } : null,
+      pacing: isPaced ? { eta: eta?.toISOString() ?? null, expiresFirst } : null,
       queue: isQueued ? { ahead } : null,
       media: viewMedia(facts),
       steps: stepsOf(facts),
@@ -60,8 +61,6 @@ export class TimelineService {
     };
   }
 }
-
-const NOT_PACED: QueuedPace = { eta: null, isByStrangersCap: false };
 
 function viewMedia({ media }: TimelineFacts): MessageTimeline['media'] {
   if (!media) return null;

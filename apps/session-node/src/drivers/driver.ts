@@ -51,7 +51,7 @@ export interface DriverListener {
   onActivity(): void;
   /** The page was loaded anew, and may have taken messages in before it could signal them. */
   onReloaded(): void;
-  /** The phone removed this login. */
+  /** For sure: the login is gone and the page has cleared what it had of it. A doubt is the probes' to tell. */
   onUnlinked(): void;
   /** The page or browser died; told at most once per driver. `error` may be anything, also a string. */
   onGone(cause: GoneCause, error?: unknown): void;

@@ -1,10 +1,11 @@
-import type { NodeResponse, SessionAddress, SessionMode, SessionSnapshot, SessionState } from '#contracts';
+import type { NodeResponse, SessionAddress, SessionMode, SessionSnapshot } from '#contracts';
 import type { Logger } from 'pino';
 import type { Driver } from '../drivers/driver.js';
 import { InboxLink } from './inbox-link.js';
 import { LinkDesk, type ShownQr } from './link-desk.js';
 import { assertMayTakeOver, LoginRecord } from './login-record.js';
 import { RestartPolicy } from './restart-policy.js';
+import { RunFollower, type SessionParts } from './run-follower.js';
 import type { SessionFolder } from './session-folder.js';
 import { SendLedger } from './send-ledger.js';
 import { SessionRun, type RunEnd } from './session-run.js';
@@ -12,9 +13,6 @@ import { isResting } from './session-status.js';
 import type { SupervisorContext } from './settings.js';
 import { SessionVitals } from './session-vitals.js';
 import { StatusBoard } from './status-board.js';
-
-/** A page without a connection for as long as this many starts may take gets a new browser. */
-const INTERRUPTION_STARTS = 2.5;
 
 /**
  * The one owner of a session on this node. Everything about its browser goes through here: one loop starts a run,
@@ -139,7 +137,7 @@ export class SessionOwner {
     const driver = this.board.status.state === 'pairing' ? this.run?.activeDriver : undefined;
     const code = await this.desk.requestCode(driver, phone);
     this.board.apply({ kind: 'pairing_code_shown' });
-    if (this.board.status.reason === 'pairing_code') this.expectLink();
+    if (this.board.status.reason === 'pairing_code') this.run?.expectLink();
     return code;
   }
 
@@ -161,6 +159,11 @@ export class SessionOwner {
   private get isEnding(): boolean {
     const cause = this.run?.ending?.cause;
     return !this.wantsToRun || (cause !== undefined && cause !== 'lost');
+  }
+
+  private get parts(): SessionParts {
+    const { context, board, login, desk, inbox, vitals, restarts, log } = this;
+    return { context, board, login, desk, inbox, vitals, restarts, log, address: () => this.current };
   }
 
   private ensureLoop(): void {
@@ -187,7 +190,13 @@ export class SessionOwner {
   }
 
   private async runOnce(): Promise<RunEnd> {
-    const run = new SessionRun(this.context, this.folder, this.mode, this.runListener(), this.log);
+    const run = new SessionRun(
+      this.context,
+      this.folder,
+      this.mode,
+      (started) => new RunFollower(started, this.parts),
+      this.log,
+    );
     this.run = run;
     const end = await run.live();
     this.run = undefined;
@@ -195,63 +204,6 @@ export class SessionOwner {
     this.inbox.disconnect();
     this.board.runEnded();
     return end;
-  }
-
-  private runListener(): ConstructorParameters<typeof SessionRun>[3] {
-    return {
-      onLaunching: () => this.board.apply({ kind: 'launching' }),
-      onQr: (qr) => this.showQr(qr),
-      onActivity: () => this.inbox.poke(),
-      onReloaded: () => this.inbox.sweep(),
-      onProbeFailed: (ms) => this.vitals.probed(this.context.clock.now(), false, ms),
-      onProbe: (report, ms) => {
-        this.vitals.probed(this.context.clock.now(), true, ms);
-        this.vitals.report = report;
-        const { state } = this.board.status;
-        this.board.learn(report);
-        if (this.run && !this.run.ended) this.followState(this.run, state);
-      },
-    };
-  }
-
-  /** What a state asks of the run: other deadlines, the inbox, or its end. */
-  private followState(run: SessionRun, before: SessionState): void {
-    const { state, reason } = this.board.status;
-    const { startTimeoutMs } = this.context.settings;
-    const driver = run.activeDriver;
-    const isAccepted = state === 'connecting' || state === 'connected';
-    if (before === 'pairing' && isAccepted && !this.login.linked) this.inbox.beginAnew();
-    if (state === 'connected' && driver) {
-      run.expect(undefined, { cause: 'requested' });
-      this.desk.qr.clear();
-      if (this.inbox.connect(driver)) this.whenConnected(driver);
-      else if (before !== 'connected') this.inbox.sweep();
-    } else if (state === 'connecting' && before !== 'connecting') {
-      this.desk.qr.clear();
-      run.expect(startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });
-    } else if (state === 'interrupted' && reason === 'network' && !run.isExpecting) {
-      run.expect(startTimeoutMs * INTERRUPTION_STARTS, { cause: 'lost', reason: 'start_timeout' });
-    } else if (isResting(state)) {
-      run.stop({ cause: state === 'logged_out' ? 'unlinked' : 'rest' });
-    }
-  }
-
-  private whenConnected(driver: Driver): void {
-    this.restarts.recovered();
-    this.login.prove(this.current);
-    this.inbox.later(this.context.settings.collectGarbageAfterMs, async () => driver.collectGarbage?.());
-  }
-
-  private showQr(qr: string): void {
-    // A profile that was logged in and shows a QR was removed by the phone.
-    if (this.login.linked) return this.run?.stop({ cause: 'unlinked' });
-    this.board.apply({ kind: 'qr_shown' });
-    if (this.desk.showQr(qr)) this.expectLink();
-  }
-
-  /** The time to scan or to type begins anew with the first QR and with each pairing code. */
-  private expectLink(): void {
-    this.run?.expect(this.context.settings.linkTtlMs, { cause: 'link_expired' });
   }
 
   private async settleEnd(end: RunEnd): Promise<void> {

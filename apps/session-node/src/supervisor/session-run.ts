@@ -37,6 +37,7 @@ const CRASHED_PAGE_GRACE_MS = 2_000;
 export class SessionRun implements DriverListener {
   private readonly abort = new AbortController();
   private readonly driver: Driver;
+  private readonly listener: RunListener;
   private end: RunEnd | undefined;
   private opening: Promise<void> | undefined;
   private probeTimer: NodeJS.Timeout | undefined;
@@ -52,9 +53,10 @@ export class SessionRun implements DriverListener {
     private readonly context: SupervisorContext,
     private readonly folder: SessionFolder,
     mode: SessionMode,
-    private readonly listener: RunListener,
+    listenerOf: (run: SessionRun) => RunListener,
     private readonly log: Logger,
   ) {
+    this.listener = listenerOf(this);
     this.driver = context.driverFactory({ sessionId: folder.sessionId, mode, directory: folder.root }, this);
   }
 
@@ -106,6 +108,11 @@ export class SessionRun implements DriverListener {
     this.deadline = undefined;
     if (timeoutMs === undefined || this.end) return;
     this.deadline = setTimeout(() => this.stop(end), timeoutMs);
+  }
+
+  /** The time to scan or to type begins anew with the first QR and with each pairing code. */
+  expectLink(): void {
+    this.expect(this.context.settings.linkTtlMs, { cause: 'link_expired' });
   }
 
   /** A deadline runs. */

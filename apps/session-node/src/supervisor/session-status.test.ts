@@ -123,7 +123,8 @@ describe('the state machine of a session', () => {
     [probed('conflict'), { state: 'interrupted', reason: 'conflict', action: 'restart' }],
     [probed('proxy_blocked'), { state: 'interrupted', reason: 'proxy_blocked' }],
     [probed('outdated_client'), { state: 'failed', reason: 'outdated_client' }],
-    [probed('unlinked'), { state: 'logged_out', reason: 'unlinked', action: 'relink' }],
+    [probed('unlinked'), { state: 'interrupted', reason: 'network', action: null }],
+    [{ kind: 'unlinked' } as const, { state: 'logged_out', reason: 'unlinked', action: 'relink' }],
     [probed('offline'), { state: 'interrupted', reason: 'network' }],
     [
       probed('online', { proven: true, brokenContracts: ['WAWebMsgKey.newId'] }),

@@ -116,14 +116,14 @@ function afterProbe(current: SessionStatus, report: ProbeReport): SessionStatus 
       return status('failed', 'banned');
     case 'outdated_client':
       return status('failed', 'outdated_client', 'restart', report.waVersion);
-    case 'unlinked':
-      return status('logged_out', 'unlinked', 'relink');
     case 'proxy_blocked':
       return status('interrupted', 'proxy_blocked');
     case 'conflict':
       return status('interrupted', 'conflict', 'restart');
     case 'loading':
     case 'needs_login':
+    case 'unlinked':
+      // One look does not end a session: the signal `unlinked` does.
       return current.state === 'connected' ? status('interrupted', 'network') : current;
     case 'offline':
       return isLinked(current) ? status('interrupted', 'network') : current;

@@ -20,6 +20,8 @@ export interface ClientGuard {
 const MODULES_TIMEOUT_MS = 120_000;
 const STEP_TIMEOUT_MS = 30_000;
 const POLL_MS = 100;
+/** A page that goes elsewhere while it loads, after a logout for instance, is followed this often. */
+const LOADING_NAVIGATIONS = 3;
 
 /** What puppeteer says of a document that was replaced, or a page that is closing, under a call. */
 const PASSING =
@@ -34,6 +36,7 @@ const PASSING =
 export class GuardedClient extends WhatsAppWeb.Client {
   private isLoaded = false;
   private isClosing = false;
+  private navigationsLeft = LOADING_NAVIGATIONS;
 
   constructor(
     options: WhatsAppWeb.ClientOptions,
@@ -66,8 +69,11 @@ export class GuardedClient extends WhatsAppWeb.Client {
       await this.injectOnce();
     } catch (error) {
       if (this.isClosing) return;
+      const isPassing = error instanceof Error && PASSING.test(error.message);
+      // The library follows navigations only once the page was loaded.
+      if (!this.isLoaded && isPassing && this.navigationsLeft-- > 0) return this.inject();
       if (!this.isLoaded) throw error;
-      if (!(error instanceof Error && PASSING.test(error.message))) this.guard.onFault(error);
+      if (!isPassing) this.guard.onFault(error);
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reportOf } from './link-state.js';
+import { isLoggedOutAddress, reportOf } from './link-state.js';
 import type { RawProbe } from './page/agent-api.js';
 
 const READY: RawProbe = {
@@ -42,5 +42,20 @@ describe('what a probe proves', () => {
     ['DEPRECATED_VERSION', true, 'outdated_client'],
   ])('%s (online before: %s) means %s', (socketState, wasOnline, link) => {
     expect(reportOf({ ...READY, socketState }, wasOnline).link).toBe(link);
+  });
+});
+
+describe('the address of a page', () => {
+  it.each([
+    ['https://web.whatsapp.com/?post_logout=1&logout_reason=0', true],
+    ['https://web.whatsapp.com/?lang=de&post_logout=1', true],
+    ['https://web.whatsapp.com/', false],
+    ['https://web.whatsapp.com/?post_logout=10', false],
+    ['https://web.whatsapp.com/#?post_logout=1', false],
+    ['https://elsewhere.example/?post_logout=1', false],
+    ['about:blank', false],
+    ['', false],
+  ])('%s means logged out: %s', (url, expected) => {
+    expect(isLoggedOutAddress(url)).toBe(expected);
   });
 });

@@ -12,6 +12,17 @@ const FINAL_STATES: Readonly<Record<string, LinkState>> = {
   UNPAIRED_IDLE: 'needs_login',
 };
 
+/**
+ * Where WhatsApp Web goes by itself after a logout, when it has cleared its stores. whatsapp-web.js (1.34.7, handler of
+ * `framenavigated`) takes it for the end of the login too, and would delete the profile at once.
+ */
+const LOGGED_OUT = /^https:\/\/web\.whatsapp\.com\/[^#]*[?&]post_logout=1(?:[&#]|$)/;
+
+/** Whether the page stands where it goes after a logout. @param url of the main frame */
+export function isLoggedOutAddress(url: string): boolean {
+  return LOGGED_OUT.test(url);
+}
+
 /** Says what a probe of the page means. `wasOnline`: this page was online before. */
 export function reportOf(raw: RawProbe, wasOnline: boolean): ProbeReport {
   const link = linkOf(raw, wasOnline);

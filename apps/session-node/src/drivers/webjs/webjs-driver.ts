@@ -14,7 +14,7 @@ import { routeArgs } from './browser-route.js';
 import { foundOf } from './converters/index.js';
 import { GuardedClient } from './guarded-client.js';
 import { browserArgs, browserEnvironment } from './launch-options.js';
-import { reportOf } from './link-state.js';
+import { isLoggedOutAddress, reportOf } from './link-state.js';
 import { MediaCourier } from './media-courier.js';
 import { PageAgent } from './page-agent.js';
 import { ProfileAuth } from './profile-auth.js';
@@ -182,11 +182,14 @@ export class WebjsDriver extends Driver {
     });
     client.on('authenticated', () => this.listener.onLinkHint());
     client.on('ready', () => this.listener.onLinkHint());
-    client.on('disconnected', () => this.listener.onUnlinked());
+    client.on('disconnected', () => this.listener.onLinkHint());
     return client;
   }
 
-  /** Listens to the browser's own end before the page loads: the library never does. */
+  /**
+   * Listens to the browser's own end, and to the page's way out of a login, before the page loads: the library never
+   * does. Its own word for a logout comes at any frame's next navigation, and not while the page loads.
+   */
   private async watchBrowser(): Promise<void> {
     const { page, browser } = this.client ?? {};
     // The library comes here again when the phone removes the login.
@@ -195,6 +198,9 @@ export class WebjsDriver extends Driver {
     page.on('error', (error) => this.lose('page_crashed', error));
     page.on('close', () => this.lose('page_crashed'));
     browser.on('disconnected', () => this.lose('browser_gone'));
+    page.on('framenavigated', (frame) => {
+      if (frame === page.mainFrame() && isLoggedOutAddress(frame.url())) this.listener.onUnlinked();
+    });
     await page.exposeFunction('wagateSignal', () => this.listener.onActivity());
   }
 

@@ -110,6 +110,28 @@ describe('the timeline of a message', () => {
     expect(timeline.steps.at(-1)).toMatchObject({ kind: 'failed', detail: { code: 'not_on_whatsapp' } });
   });
 
+  it('says of an attempt that nobody answered for that it did leave, once an ack proves it', async () => {
+    const { tenant, session } = await messaging.connect();
+    let waMessageId = '';
+    messaging.node.scripts['message.send'] = (request) => {
+      waMessageId = request.waMessageId;
+      return { outcome: 'unknown', reason: 'page_lost' };
+    };
+    const id = await send(tenant);
+    await statusOf(tenant, id, 'unknown');
+    const endOf = async () =>
+      (await timelineOf(tenant, id)).steps.find(({ kind }) => kind === 'attempt_ended');
+    expect(await endOf()).toMatchObject({
+      summary: 'Whether it left is not known.',
+      detail: { outcome: 'unknown', reason: 'page_lost' },
+    });
+    await messaging.ack(session.id, waMessageId, 2);
+    const { sentAt } = await statusOf(tenant, id, 'delivered');
+    const end = await endOf();
+    expect(end?.detail).toMatchObject({ outcome: 'handed', reason: 'page_lost', provenAt: sentAt });
+    expect(end?.summary).toMatch(/^Handed to WhatsApp\. .+lost \(page_lost\), .+ acknowledged it at \d{4}-/);
+  });
+
   it('blames a message of unknown fate only while that holds the chat back, and else the cap that does', async () => {
     const { tenant, session } = await messaging.connect();
     messaging.node.scripts['message.send'] = () => ({ outcome: 'unknown', reason: 'page_lost' });

@@ -15,6 +15,7 @@ export interface TimedMessage {
   type: string;
   status: MessageStatus;
   ack: number | null;
+  waMessageId: string | null;
   errorCode: string | null;
   errorDetail: string | null;
   attempts: number;
@@ -89,7 +90,7 @@ const EVENTS_WITH_DELIVERIES = 100;
 const MESSAGE = {
   name: 'timeline_message',
   text: `SELECT m.id, m.session_id AS "sessionId", m.direction, m.origin, m.type, m.status, m.ack,
-      m.error_code AS "errorCode", m.error_detail AS "errorDetail", m.attempts, m.priority, m.created_at AS "createdAt", m.occurred_at AS "occurredAt",
+      m.wa_message_id AS "waMessageId", m.error_code AS "errorCode", m.error_detail AS "errorDetail", m.attempts, m.priority, m.created_at AS "createdAt", m.occurred_at AS "occurredAt",
       m.due_at AS "dueAt", m.expires_at AS "expiresAt", m.sent_at AS "sentAt", m.delivered_at AS "deliveredAt",
       m.read_at AS "readAt", m.ended_at AS "endedAt", m.edited_at AS "editedAt", m.revoked_at AS "revokedAt"
     FROM messages m WHERE m.tenant_id = $1 AND m.id = $2`,

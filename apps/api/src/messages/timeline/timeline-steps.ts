@@ -1,3 +1,4 @@
+import { dated } from './plain-words.js';
 import type { TimedAttempt, TimedMessage, TimelineFacts } from './timeline-repository.js';
 import type { TimelineStep } from './timeline.dto.js';
 
@@ -7,7 +8,7 @@ type Kind = TimelineStep['kind'];
 export function stepsOf(facts: TimelineFacts): TimelineStep[] {
   const steps = [
     ...beginningOf(facts.message),
-    ...facts.attempts.flatMap(stepsOfAttempt),
+    ...facts.attempts.flatMap((attempt) => stepsOfAttempt(attempt, facts.message)),
     ...stepsOfStatus(facts),
     ...stepsOfMedia(facts),
     ...step(facts.message.editedAt, 'edited', 'Its author changed it.'),
@@ -34,15 +35,31 @@ function beginningOf({ origin, createdAt, occurredAt, priority }: TimedMessage):
   return step(createdAt, 'received', `${from}, and stored.`, { occurredAt: occurredAt.toISOString() });
 }
 
-function stepsOfAttempt(attempt: TimedAttempt): TimelineStep[] {
-  const { number, nodeName, epoch, waMessageId, outcome, reason, lookups, lookupAt } = attempt;
+function stepsOfAttempt(attempt: TimedAttempt, message: TimedMessage): TimelineStep[] {
+  const { number, nodeName, epoch, waMessageId } = attempt;
   const taken = { attempt: number, node: nodeName, epoch, waMessageId };
-  const ended = { attempt: number, outcome, reason, lookups, nextLookupAt: lookupAt?.toISOString() ?? null };
   return [
     ...step(attempt.startedAt, 'claimed', 'Taken from the queue, under a WhatsApp id chosen for it.', taken),
     ...step(attempt.calledAt, 'called', 'The node was told to send it.', { attempt: number, node: nodeName }),
-    ...step(attempt.endedAt, 'attempt_ended', outcomeText(outcome), ended),
+    ...endOfAttempt(attempt, message),
   ];
+}
+
+function endOfAttempt(attempt: TimedAttempt, message: TimedMessage): TimelineStep[] {
+  const { number, outcome, reason, lookups, lookupAt, endedAt } = attempt;
+  const detail = { attempt: number, reason, lookups, nextLookupAt: lookupAt?.toISOString() ?? null };
+  const provenAt = proofOf(attempt, message);
+  if (!provenAt) return step(endedAt, 'attempt_ended', outcomeText(outcome), { ...detail, outcome });
+  const why = reason === null ? '' : ` (${reason})`;
+  const text = `Handed to WhatsApp. Its answer was lost${why}, but WhatsApp acknowledged it at ${dated(provenAt)}, which proves that it left.`;
+  const proven = { ...detail, outcome: 'handed', provenAt: provenAt.toISOString() };
+  return step(endedAt, 'attempt_ended', text, proven);
+}
+
+/** When an ack proved of an attempt that nobody answered for that it left; null: none did, or nothing had to be proven. */
+function proofOf({ outcome, waMessageId }: TimedAttempt, message: TimedMessage): Date | null {
+  const isAcked = (message.ack ?? 0) >= 1 && message.waMessageId === waMessageId;
+  return outcome === 'unknown' && isAcked ? message.sentAt : null;
 }
 
 function outcomeText(outcome: string | null): string {

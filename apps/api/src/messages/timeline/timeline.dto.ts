@@ -39,7 +39,7 @@ const stepSchema = z.object({
   detail: z
     .record(z.string(), z.unknown())
     .describe(
-      '`attempt` is counted as `attempts` of the message: an attempt that never reached a page counts in neither',
+      '`attempt` is counted as `attempts` of the message: an attempt that never reached a page counts in neither. `provenAt`, of an attempt whose answer was lost: when WhatsApp acknowledged the message, so that it did leave',
     ),
 });
 export type TimelineStep = z.infer<typeof stepSchema>;

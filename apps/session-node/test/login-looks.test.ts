@@ -81,7 +81,7 @@ describe('a page that says that the login is gone', () => {
     );
   }, 120_000);
 
-  it('is believed at once after a removal by the phone, also one while the node was away', async () => {
+  it('is believed after a removal by the phone while the node was away, in one start', async () => {
     await harness.node.close();
     await harness.control('POST', `/logins/${ME}/unlink`);
     const known = states().length;

@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeFact } from '#contracts';
 import type { MessageResource } from '../src/messages/message-resource.js';
+import type { TestTenant } from '../../../test/support/start-api.js';
 import { waitFor } from '../../../test/support/index.js';
 import { ALEX, handed, incoming, Messaging, statusOf } from './messaging.js';
+
+/** How long the database lets a transaction wait for a row. */
+const LOCK_WAIT_MS = 5_000;
+/** One after the other, while the rows of another session are held. */
+const SENT_BESIDE = 12;
 
 let messaging: Messaging;
 
@@ -96,20 +102,32 @@ describe('a session whose messages others hold locked', () => {
       return handed(request, 1);
     };
     const body = { to: ALEX, type: 'text', text: 'Hi' };
-    const locked = await one.tenant.client.post<MessageResource>('/messages', body);
-    const free = await other.tenant.client.post<MessageResource>('/messages', body);
-    const ids = [locked.body.id, free.body.id];
+    const send = async ({ client }: TestTenant, changes: object = {}) =>
+      (await client.post<MessageResource>('/messages', { ...body, ...changes })).body.id;
+    const locked = await send(one.tenant);
+    const ids = [locked, await send(other.tenant)];
     await waitFor(
       () =>
         messaging.node.callsOf('message.send').filter((call) => ids.includes(String(call.messageId)))
           .length === 2,
       { what: 'both to be called' },
     );
+    let later = '';
     await messaging.api.database.workerSql(async (query) => {
-      await query('SELECT FROM messages WHERE id = $1 FOR UPDATE', [locked.body.id]);
+      await query('SELECT FROM messages WHERE id = $1 FOR UPDATE', [locked]);
       answer();
-      await statusOf(other.tenant, free.body.id, 'sent');
+      await statusOf(other.tenant, ids[1] ?? '', 'sent');
+      later = await send(one.tenant, { to: CHATS[0] });
+      await statusOf(one.tenant, later, 'sending');
+      const begunMs = performance.now();
+      for (let i = 0; i < SENT_BESIDE; i += 1) {
+        await statusOf(other.tenant, await send(other.tenant), 'sent');
+      }
+      expect(performance.now() - begunMs).toBeLessThan((SENT_BESIDE * LOCK_WAIT_MS) / 2);
+      const { body: held } = await one.tenant.client.get<MessageResource>(`/messages/${later}`);
+      expect(held.status).toBe('sending');
     });
-    await statusOf(one.tenant, locked.body.id, 'sent');
+    await statusOf(one.tenant, locked, 'sent');
+    await statusOf(one.tenant, later, 'sent');
   });
 });

@@ -118,6 +118,7 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
       busyElsewhere: () => void this.claims.tellHolder(sessionId).catch(report('tell who sends')),
       note: (messages) =>
         this.calls.note(
+          sessionId,
           messages.map(({ session, id, attempt }) => ({
             tenantId: session.tenantId,
             messageId: id,

@@ -3,7 +3,13 @@ import { chatKind } from '#contracts';
 import { Database, type Query } from '#database';
 import { ChatRepository } from '../../chats/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageChange, type MessageState } from '../message-changes.js';
-import { attemptKey, AttemptRepository, type AttemptEnding, type AttemptKey } from './attempt-repository.js';
+import {
+  attemptKey,
+  AttemptRepository,
+  boundLockWait,
+  type AttemptEnding,
+  type AttemptKey,
+} from './attempt-repository.js';
 import { settleAttempt } from './attempt-results.js';
 import type { AttemptResult } from './claimed-message.js';
 
@@ -35,8 +41,11 @@ export class ResultRepository {
     private readonly chats: ChatRepository,
   ) {}
 
-  async write(results: readonly AttemptResult[]): Promise<void> {
-    await this.database.workerSql((query) => this.writeIn(query, results));
+  /** @param lockWaitMs how long it waits for each row that others hold; by default as the database lets it */
+  async write(results: readonly AttemptResult[], lockWaitMs?: number): Promise<void> {
+    await this.database.workerSql(async (query) => {
+      await Promise.all([boundLockWait(query, lockWaitMs), this.writeIn(query, results)]);
+    });
   }
 
   private async writeIn(query: Query, results: readonly AttemptResult[]): Promise<void> {

@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isTakingTooLong } from '#database';
 import { backoff, isAppError } from '#kernel';
 import { failpoint } from '#runtime';
 import { LOGGER } from '../../http/index.js';
 import { MessageWatch } from '../message-watch.js';
 import { attemptKey } from './attempt-repository.js';
 import type { AttemptResult } from './claimed-message.js';
+import { GROUP_LOCK_WAIT_MS, HeldSessions, SESSION_LOCK_WAIT_MS } from './held-sessions.js';
 import { ResultRepository } from './result-repository.js';
 
 const LARGEST_GROUP = 100;
@@ -19,14 +21,23 @@ interface Pending {
   done: () => void;
 }
 
+/** `locked`: others hold rows of it; `failed`: the database is away or busy. */
+type Written = 'written' | 'locked' | 'failed';
+
 /**
  * Writes results in groups: what comes while one group is written, or shortly after, goes into the next. What has to go
- * back to the queue holds up its chat, so it is written at once. A database that is away is
- * tried again for as long as the process lives; if that ends first, the attempts stay open and are looked up.
+ * back to the queue holds up its chat, so it is written at once. Those of a session whose rows somebody holds for long
+ * are written apart, so that they hold up no other session's. A database that is away is tried again for as long as the
+ * process lives; if that ends first, the attempts stay open and are looked up.
  */
 @Injectable()
 export class ResultWriter {
   private pending: Pending[] = [];
+  private readonly held = new HeldSessions<Pending>(async (group) => {
+    if ((await this.writeGroup(group)) !== 'written') return false;
+    this.tell(group);
+    return true;
+  });
   private running: Promise<void> | undefined;
   private failures = 0;
   private lastGroupMs = -Infinity;
@@ -45,6 +56,10 @@ export class ResultWriter {
   /** Resolves once the result is committed. */
   write(result: AttemptResult): Promise<void> {
     return new Promise((done) => {
+      if (this.held.holds(result.sessionId)) {
+        this.held.add(result.sessionId, [{ result, done }]);
+        return;
+      }
       this.pending.push({ result, done });
       if (!isHanded(result)) this.hurry?.();
       this.running ??= this.drain();
@@ -53,7 +68,8 @@ export class ResultWriter {
 
   /** Whether an attempt's end waits to be written, or cannot be. */
   has(key: string): boolean {
-    const waits = this.pending.some(({ result }) => attemptKey(result.messageId, result.attempt) === key);
+    const isOf = ({ result }: Pending) => attemptKey(result.messageId, result.attempt) === key;
+    const waits = this.pending.some(isOf) || this.held.items.some(isOf);
     return waits || this.abandoned.has(key);
   }
 
@@ -61,7 +77,8 @@ export class ResultWriter {
   async flush(): Promise<void> {
     this.isFlushing = true;
     this.hurry?.();
-    await this.running;
+    while (this.running !== undefined) await this.running;
+    await this.held.flush();
     this.isFlushing = false;
   }
 
@@ -71,10 +88,10 @@ export class ResultWriter {
     while (this.pending.length > 0) {
       await this.gather();
       const group = this.pending.slice(0, LARGEST_GROUP);
-      if ((await this.settle(group)) || (await this.settleBySession(group))) continue;
-      const isLeft = (one: Pending) => group.includes(one);
-      this.pending = [...this.pending.filter((one) => !isLeft(one)), ...this.pending.filter(isLeft)];
-      await delay(backoff(this.failures++, RETRY));
+      const written = await this.settle(group);
+      if (written !== 'written' && !(await this.settleBySession(group, written))) {
+        await delay(backoff(this.failures++, RETRY));
+      }
     }
     this.running = undefined;
   }
@@ -96,43 +113,57 @@ export class ResultWriter {
     this.lastGroupMs = performance.now();
   }
 
-  /** False when the group has to be tried again. */
-  private async settle(group: readonly Pending[]): Promise<boolean> {
-    if (!(await this.writeGroup(group.map(({ result }) => result)))) return false;
+  private async settle(group: readonly Pending[], lockWaitMs = GROUP_LOCK_WAIT_MS): Promise<Written> {
+    const written = await this.writeGroup(group, lockWaitMs);
+    if (written !== 'written') return written;
     this.pending = this.pending.filter((one) => !group.includes(one));
+    this.tell(group);
+    return written;
+  }
+
+  /** One session, whose rows others hold, must not hold up the rest. False when some have to be tried again. */
+  private async settleBySession(group: readonly Pending[], tried: Written): Promise<boolean> {
+    const sessions = new Set(group.map(({ result }) => result.sessionId));
+    let failed = 0;
+    for (const sessionId of sessions) {
+      const part = group.filter(({ result }) => result.sessionId === sessionId);
+      const written = sessions.size === 1 ? tried : await this.settle(part, SESSION_LOCK_WAIT_MS);
+      if (written === 'locked') this.holdApart(sessionId);
+      // More than one: it is the database.
+      if (written !== 'written' && ++failed > 1) return false;
+    }
+    return group.every((one) => !this.pending.includes(one));
+  }
+
+  /** With what came of it meanwhile, so that its order stays. */
+  private holdApart(sessionId: string): void {
+    const isOf = ({ result }: Pending) => result.sessionId === sessionId;
+    const moved = this.pending.filter(isOf);
+    this.pending = this.pending.filter((one) => !isOf(one));
+    this.held.add(sessionId, moved);
+  }
+
+  private tell(group: readonly Pending[]): void {
     for (const { result, done } of group) {
       this.watch.tell(result.messageId);
       done();
     }
-    return true;
   }
 
-  /** One session, whose rows others hold, must not hold up the rest. False when some have to be tried again. */
-  private async settleBySession(group: readonly Pending[]): Promise<boolean> {
-    const sessions = new Set(group.map(({ result }) => result.sessionId));
-    if (sessions.size === 1) return false;
-    let failed = 0;
-    for (const sessionId of sessions) {
-      const part = group.filter(({ result }) => result.sessionId === sessionId);
-      // More than one: it is the database.
-      if (!(await this.settle(part)) && ++failed > 1) return false;
-    }
-    return failed === 0;
-  }
-
-  /** False when the database is away or busy. */
-  private async writeGroup(group: AttemptResult[]): Promise<boolean> {
+  /** @param lockWaitMs how long it waits for rows that others hold; by default as the database lets it */
+  private async writeGroup(group: readonly Pending[], lockWaitMs?: number): Promise<Written> {
     await failpoint('api.result.before-write');
+    const results = group.map(({ result }) => result);
     try {
-      await this.repository.write(group);
+      await this.repository.write(results, lockWaitMs);
       this.failures = 0;
-      return true;
+      return 'written';
     } catch (error) {
       this.logger.error({ err: error, results: group.length }, 'results of sends were not written');
-      if (isAppError(error)) return false;
+      if (isAppError(error)) return isTakingTooLong(error) ? 'locked' : 'failed';
     }
-    for (const result of group) await this.writeAlone(result);
-    return true;
+    for (const result of results) await this.writeAlone(result);
+    return 'written';
   }
 
   /** One that the database refuses must not hold up the others: its message is looked up instead. */

@@ -107,7 +107,7 @@ function lookQuery(
         page.content::text AS said
       FROM (${page}) page
     ) looked
-    WHERE place = ${place(range.limit)} OR octet_length(said) <> length(said) OR ${isLike}
+    WHERE place = ${place(range.limit)} OR said COLLATE "C" ~ '[^\\x01-\\x7f]' OR ${isLike}
     ORDER BY place`;
 }
 

@@ -51,10 +51,9 @@ const READ = {
       JOIN waiting w ON w.session_id = h.session_id AND w.chat = h.chat_wa_id AND w.id <> h.id
       ORDER BY h.tenant_id, h.id, array_position(ARRAY['unknown', 'retry', 'sending'], w.kind)
     ), places AS MATERIALIZED (
-      SELECT o.tenant_id, p.id, p.ahead FROM senders o CROSS JOIN LATERAL (
-        SELECT q.id, row_number() OVER (ORDER BY q.priority DESC, q.id)::int - 1 AS ahead FROM messages q
+      SELECT o.id AS session_id, ARRAY(SELECT q.id FROM messages q
         WHERE q.session_id = o.id AND q.status = 'queued'
-        ORDER BY q.priority DESC, q.id LIMIT ${String(COUNTED_PLACES)}) p
+        ORDER BY q.priority DESC, q.id LIMIT ${String(COUNTED_PLACES)}) AS ids FROM senders o
     )
     SELECT h.id, h.expires_at AS "expiresAt", now() AS "seenAt", o.state, o.reason, o.since, o.running AS "isRunning",
       o.paused_at AS "pausedAt", o.pause_reason AS "pauseReason", o.heard AS "isHeard", h.claims,
@@ -64,11 +63,11 @@ const READ = {
       b.kind AS "blockedBy", coalesce(l.names, '{}') AS limits,
       CASE WHEN 'strangersPerDay' = ANY (l.names) THEN wagate_is_stranger(h.tenant_id, h.session_id, h.chat_wa_id)
         ELSE false END AS "isStrangerHeld",
-      CASE WHEN s.id IS NULL THEN 0 ELSE coalesce(p.ahead, ${String(COUNTED_PLACES)}) END AS ahead
+      CASE WHEN p.ids IS NULL THEN 0
+        ELSE coalesce(array_position(p.ids, h.id) - 1, ${String(COUNTED_PLACES)}) END AS ahead
     FROM held h JOIN owners o ON o.tenant_id = h.tenant_id AND o.id = h.session_id
-    LEFT JOIN senders s ON s.id = o.id LEFT JOIN limits l ON l.id = o.id
-    LEFT JOIN blocked b ON b.tenant_id = h.tenant_id AND b.id = h.id
-    LEFT JOIN places p ON p.tenant_id = h.tenant_id AND p.id = h.id`,
+    LEFT JOIN limits l ON l.id = o.id LEFT JOIN places p ON p.session_id = o.id
+    LEFT JOIN blocked b ON b.tenant_id = h.tenant_id AND b.id = h.id`,
 };
 
 /** Looks at what holds back messages, of any tenants, at the moment at which their time is over. */

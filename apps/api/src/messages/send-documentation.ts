@@ -24,7 +24,7 @@ its chat. Whatever happens afterwards, it ends as \`sent\` (and further), \`fail
 tell, \`unknown_final\`; it is handed to WhatsApp at most once.
 
 With \`?wait=sent\` or \`?wait=delivered\` the answer is held for up to 30 seconds: **200** when the message came that far or
-ended, **202** when it is still on its way. With \`?dryRun=true\` everything is checked and nothing is sent (**200**).
+ended, **202** when it is still on its way. With \`?dryRun=true\` everything is checked and nothing is sent (**200**, with \`session\`, \`to\`, \`onWhatsApp\`, \`quota\`, \`queued\`, and \`eta\` and \`expiresFirst\` as a message has them).
 
 An accepted message counts towards the daily caps.`;
 

@@ -25,6 +25,8 @@ ENV NODE_ENV=production
 COPY package.json ./
 COPY --from=packages /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# The command line: docker compose … exec api wagate --help
+RUN printf '#!/bin/sh\nexec node /app/dist/apps/api/src/cli.js "$@"\n' > /usr/local/bin/wagate && chmod 0755 /usr/local/bin/wagate
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

@@ -25,9 +25,17 @@ const SCHEMAS: Record<string, z.ZodObject> = {
   'session-node': sessionNodeConfigSchema,
 };
 
+/** What belongs to the containers, and is not left to docker/.env. */
+const FIXED = new Set([
+  ...['HOST', 'PORT', 'ALLOW_REMOTE', 'NODE_NAME', 'NODE_URL', 'API_URL', 'PROFILES_DIR', 'CHROME_PATH'],
+  // Made of POSTGRES_APP_PASSWORD and POSTGRES_OWNER_PASSWORD; of the overlay.
+  ...['DATABASE_URL', 'DATABASE_OWNER_URL', 'SIMULATOR_URL'],
+]);
+
 interface Service {
   image?: string;
   restart?: string;
+  logging?: { driver: string; options: Record<string, string> };
   build?: { context: string; dockerfile: string };
   environment?: Record<string, string | number>;
   ports?: string[];
@@ -131,6 +139,23 @@ describe('the compose files', () => {
       expect(loadConfig(schema, environmentOf(service, await generateEnv()))).toBeTypeOf('object');
     },
   );
+
+  it.each(['api', 'session-node'])('let every variable of %s be set in docker/.env', async (name) => {
+    const env = await generateEnv();
+    const declared = (services[name] as Service).environment ?? {};
+    for (const variable of Object.keys(SCHEMAS[name]?.shape ?? {})) {
+      if (FIXED.has(variable)) continue;
+      const written = interpolate(String(declared[variable]), { ...env, [variable]: 'what is set' });
+      expect(written, variable).toBe('what is set');
+    }
+  });
+
+  it('let no log grow without end', () => {
+    for (const [name, { logging }] of Object.entries(services)) {
+      expect(logging?.driver, name).toBe('json-file');
+      expect(Object.keys(logging?.options ?? {}), name).toEqual(['max-size', 'max-file']);
+    }
+  });
 
   it('refuse to start without secrets', () => {
     for (const name of ['api', 'session-node', 'postgres', 'minio']) {

@@ -89,6 +89,12 @@ function knownFailure(error: unknown): [ErrorCode, string] | undefined {
   return undefined;
 }
 
+/** To "try again" is no advice where it may happen twice. */
+function detailOfUnknown(message: string): string {
+  const what = message.replace(/; try again$/, '');
+  return `${what}; it is not known whether the request was carried out: repeat it only with the Idempotency-Key that it had, else look first`;
+}
+
 /** The answer's body for an error. */
 export function toProblem(error: AppError, requestId: string): Problem {
   const status = ERROR_STATUS[error.code];
@@ -96,7 +102,7 @@ export function toProblem(error: AppError, requestId: string): Problem {
     type: `urn:wagate:problem:${error.code}`,
     title: STATUS_CODES[status] ?? 'Error',
     status,
-    detail: error.message,
+    detail: status >= 500 && error.outcome === 'unknown' ? detailOfUnknown(error.message) : error.message,
     code: error.code,
     requestId,
     ...(error.details.length > 0

@@ -15,6 +15,20 @@ import { pageSchema } from '../http/index.js';
 import { mediaContentPath } from '../media/index.js';
 import type { StoredMessage, StoredReaction } from './stored-message.js';
 
+/** What an accepted message can fail with, and what it says of it unless `errorDetail` says more. A code is added, never renamed. */
+export const MESSAGE_ERRORS = {
+  not_on_whatsapp: 'The recipient is not on WhatsApp.',
+  session_deleted: 'The session was deleted before the message left.',
+  session_logged_out: 'The session was logged out before the message left.',
+  recipient_opted_out: 'The recipient asked not to be written to.',
+  media_unavailable: 'The file could not be read from the store.',
+  quoted_not_found: 'The quoted message is not in the chat.',
+  rejected: 'WhatsApp refused the message.',
+  expired: 'It could not be sent before it expired.',
+  poison: 'WhatsApp Web crashed twice while this message was prepared, so it is not tried again.',
+  attempts_exhausted: 'It was tried several times and could not be handed over.',
+} as const satisfies Record<string, string>;
+
 const personSchema = z.object({
   id: z.string().nullable().describe('WhatsApp id: `…@c.us`, or `…@lid` where the phone is not known'),
   phone: z.string().nullable().describe('E.164 without +'),
@@ -69,7 +83,16 @@ export const messageSchema = z
     ack: ackSchema
       .nullable()
       .describe("WhatsApp's own count: −1 error, 0 pending, 1 server, 2 device, 3 read, 4 played"),
-    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    error: z
+      .object({
+        code: z
+          .string()
+          .meta({ enum: Object.keys(MESSAGE_ERRORS) })
+          .describe('For machines; codes are added, never renamed'),
+        message: z.string().describe('For people; may change'),
+      })
+      .nullable()
+      .describe('Why it failed or expired; null as long as it did not'),
     waMessageId: z.string().nullable(),
     clientRef: z.string().nullable(),
     metadata: z.record(z.string(), z.unknown()).nullable(),
@@ -106,20 +129,6 @@ export const messageSchema = z
 export type MessageResource = z.infer<typeof messageSchema>;
 export class MessageDto extends createZodDto(messageSchema) {}
 export class MessagePageDto extends createZodDto(pageSchema(messageSchema).meta({ id: 'MessagePage' })) {}
-
-/** Sentences for the codes of messages that did not leave; a code without one speaks for itself in `errorDetail`. */
-const ERROR_TEXT: Record<string, string> = {
-  not_on_whatsapp: 'The recipient is not on WhatsApp.',
-  session_deleted: 'The session was deleted before the message left.',
-  session_logged_out: 'The session was logged out before the message left.',
-  recipient_opted_out: 'The recipient asked not to be written to.',
-  media_unavailable: 'The file could not be read from the store.',
-  quoted_not_found: 'The quoted message is not in the chat.',
-  rejected: 'WhatsApp refused the message.',
-  expired: 'It could not be sent before it expired.',
-  poison: 'WhatsApp Web crashed twice while this message was prepared, so it is not tried again.',
-  attempts_exhausted: 'It was tried several times and could not be handed over.',
-};
 
 /** A message as the API shows it. */
 export function toMessageResource(message: StoredMessage): MessageResource {
@@ -205,7 +214,11 @@ function quotedOf({ quotedMessageId, quotedWaMessageId }: StoredMessage): Messag
 
 function errorOf({ errorCode, errorDetail }: StoredMessage): MessageResource['error'] {
   if (errorCode === null) return null;
-  return { code: errorCode, message: errorDetail ?? ERROR_TEXT[errorCode] ?? 'The message was not sent.' };
+  return { code: errorCode, message: errorDetail ?? textOf(errorCode) };
+}
+
+function textOf(errorCode: string): string {
+  return (MESSAGE_ERRORS as Record<string, string>)[errorCode] ?? 'The message was not sent.';
 }
 
 function phoneOf(chatId: string): string | null {

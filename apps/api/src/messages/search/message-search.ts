@@ -26,10 +26,6 @@ const MOST_AT_FIRST = 4_000;
 /** Looking a message up in the index takes as long as looking through so many where an index leads to them. */
 const LOOKS_PER_LOOKUP = 2;
 
-/** Plans that read whole tables are right for small ones only, and a prepared statement outlives that. */
-const PLANNING = `SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-  SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off`;
-
 /**
  * Finds the messages of one tenant that say something. Runs as a worker, because row security keeps an index on words
  * from being used; every statement names the tenant, the terms of the index begin with it, and what is found is read
@@ -51,11 +47,7 @@ export class MessageSearch {
     const found = await this.database.workerSql(async (query) => {
       const scope = { query, auth, filter, wanted, range };
       const scan = new MessageScan(scope);
-      const [, isWhole] = await Promise.all([
-        query(PLANNING),
-        isOfFew(filter) ? scan.goOn(MOST_AT_FIRST) : false,
-      ]);
-      if (isWhole) return scan.found;
+      if (isOfFew(filter) && (await scan.goOn(MOST_AT_FIRST))) return scan.found;
       const progress = await findProgress(query, auth.tenantId);
       const { fresh, isAll } = await findFresh(scope, progress?.uptoId ?? '');
       if (fresh.length >= range.limit && !isByTime(filter)) return fresh;

@@ -1,5 +1,6 @@
 import type { Query } from '#database';
 import { idBoundary, type Clock } from '#kernel';
+import { ANSWERS_WITHOUT_FILE, ANSWERS_WITHOUT_MESSAGE, holdAnswers } from './answer-content.js';
 import type { Removed } from './removed.js';
 
 /** How long a tenant keeps what it has; 0 days: for ever. */
@@ -46,7 +47,7 @@ const REMOVE_MESSAGES = {
   name: 'retention_messages_remove',
   text: `WITH gone AS (
       DELETE FROM messages m WHERE m.tenant_id = $1 AND m.id = ANY ($2::text[]) AND NOT ${QUOTED}
-      RETURNING m.id, m.session_id, m.chat_wa_id, m.media_id
+      RETURNING m.id, m.session_id, m.chat_wa_id, m.media_id, m.status
     ), shown AS (
       SELECT c.tenant_id, c.id FROM gone JOIN chats c ON c.tenant_id = $1 AND c.session_id = gone.session_id
         AND c.wa_id = gone.chat_wa_id AND c.last_message_id = gone.id FOR UPDATE OF c SKIP LOCKED
@@ -54,7 +55,7 @@ const REMOVE_MESSAGES = {
       UPDATE chats c SET last_message_id = NULL FROM shown WHERE c.tenant_id = shown.tenant_id AND c.id = shown.id
     ), events_without AS (
       DELETE FROM events e USING gone WHERE e.tenant_id = $1 AND e.data ? 'messageId' AND e.data ->> 'messageId' = gone.id
-    )
+    ), ${ANSWERS_WITHOUT_MESSAGE}
     SELECT count(*)::int AS messages, coalesce(array_agg(media_id) FILTER (WHERE media_id IS NOT NULL), '{}') AS media
     FROM gone`,
 };
@@ -84,12 +85,12 @@ const REMOVE_MEDIA = {
   text: `WITH gone AS (
       DELETE FROM media d WHERE d.tenant_id = $1 AND d.id = ANY ($2::text[])
         AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = d.tenant_id AND m.media_id = d.id)
-      RETURNING d.tenant_id, d.object_key, d.size, d.state
+      RETURNING d.tenant_id, d.id, d.object_key, d.size, d.state
     ), noted AS (
       INSERT INTO media_removals (tenant_id, object_key, bytes)
       SELECT tenant_id, object_key, CASE WHEN state = 'stored' THEN coalesce(size, 0) ELSE 0 END FROM gone
       ON CONFLICT DO NOTHING
-    )
+    ), ${ANSWERS_WITHOUT_FILE}
     SELECT count(*)::int AS media FROM gone`,
 };
 
@@ -126,7 +127,7 @@ export class RetentionRepository {
     const ids = found.map(({ id }) => id);
     const [gone] = await query<{ messages: number; media: string[] }>(REMOVE_MESSAGES, [
       tenant.tenantId,
-      ids,
+      await holdAnswers(query, tenant.tenantId, ids),
     ]);
     const locked = await query<{ id: string }>(LOCK_MEDIA_OF, [tenant.tenantId, gone?.media ?? []]);
     const media = await this.removeRows(
@@ -146,8 +147,9 @@ export class RetentionRepository {
       after,
     ]);
     const ids = found.map(({ id }) => id);
-    await query(DETACH, [tenant.tenantId, ids]);
-    return { removed: { media: await this.removeRows(query, tenant.tenantId, ids) }, next: nextOf(ids) };
+    const free = await holdAnswers(query, tenant.tenantId, ids);
+    await query(DETACH, [tenant.tenantId, free]);
+    return { removed: { media: await this.removeRows(query, tenant.tenantId, free) }, next: nextOf(ids) };
   }
 
   /** What the next clean-up would remove of a tenant. */

@@ -40,8 +40,8 @@ export class CallNotes {
   ) {}
 
   /**
-   * Resolves once it is committed, with the keys of the attempts that may be called, all of one session. While the database is away it
-   * does not resolve, and after `stop` never.
+   * Resolves once it is committed, with those of the attempts, all of one session, that may be called. While the database
+   * is away it does not resolve, and after `stop` never.
    */
   note(sessionId: string, keys: readonly AttemptKey[]): Promise<ReadonlySet<string>> {
     return new Promise((answer) => {

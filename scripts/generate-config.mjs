@@ -70,11 +70,14 @@ const escapeCell = (text) => text.replaceAll('|', '\\|');
 
 function writeDocument(processes) {
   const sections = processes.map(({ name, start, variables }) => {
-    const rows = variables.map(({ name: variable, description, isRequired, defaultValue, isSecret }) => {
-      const initial = isRequired ? 'required' : defaultValue === undefined ? '' : `\`${defaultValue}\``;
-      return `| \`${variable}\` | ${initial} | ${escapeCell(description)}${isSecret ? ' (secret)' : ''} |`;
-    });
-    const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
+    const rows = variables.map(
+      ({ name: variable, description, allowed, isRequired, defaultValue, isSecret }) => {
+        const initial = isRequired ? 'required' : defaultValue === undefined ? '' : `\`${defaultValue}\``;
+        const meaning = `${escapeCell(description)}${isSecret ? ' (secret)' : ''}`;
+        return `| \`${variable}\` | ${initial} | ${escapeCell(allowed)} | ${meaning} |`;
+      },
+    );
+    const table = ['| Variable | Default | Allowed | Meaning |', '|---|---|---|---|', ...rows].join('\n');
     return `## ${name}\n\n\`${start}\`\n\n${table}`;
   });
   const intro =

@@ -15,14 +15,14 @@ const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postg
 
 /** The environment of the api process. */
 export const apiConfigSchema = z.object({
-  HOST: z.string().default('0.0.0.0').describe('Address to listen on'),
+  HOST: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for all of this machine'),
   PORT: portField(3000).describe('Port to listen on; 0 takes a free one'),
   PUBLIC_URL: httpUrlField
     .optional()
     .describe('Where clients reach this api; used in links and in the OpenAPI document'),
   LOG_LEVEL: logLevelField,
   TRUSTED_PROXY_HOPS: countField(0, 10, 0).describe(
-    'Number of reverse proxies in front whose X-Forwarded-For is believed',
+    'Number of reverse proxies in front whose X-Forwarded-For is believed; 0 behind a proxy makes all clients one address, with one limit',
   ),
 
   DATABASE_URL: postgresUrl.describe('Postgres URL of the role wagate_app, which serves requests'),
@@ -41,7 +41,9 @@ export const apiConfigSchema = z.object({
 
   SESSION_NODE_URL: httpUrlField
     .optional()
-    .describe('A session-node that is always there, for set-ups with one node; others register themselves'),
+    .describe(
+      'Address of the only session-node, used instead of the NODE_URL that it reports; leave it unset when there is more than one node',
+    ),
   SIMULATOR_URL: httpUrlField
     .optional()
     .describe('Control URL of the simulator, when test sessions are offered'),
@@ -74,26 +76,28 @@ export const apiConfigSchema = z.object({
   ),
 
   PACING_GAP_MS: countField(0, 3_600_000, 1_000).describe(
-    'Pacing of live sessions without a policy of their own: shortest time between two hand-overs (docs/pacing.md)',
+    'Pacing of live sessions without a policy of their own: shortest time from one message of a session to the next (docs/pacing.md)',
   ),
   PACING_JITTER_MS: countField(0, 3_600_000, 2_000).describe(
-    'The same: up to this much is added to each gap, at random',
+    'Pacing of live sessions without a policy of their own: up to this much is added to each gap, at random',
   ),
   PACING_PER_MINUTE: countField(0, 1_000_000, 20).describe(
-    'The same: messages within any 60 seconds; 0: no cap',
+    'Pacing of live sessions without a policy of their own: messages within any 60 seconds; 0: no cap',
   ),
-  PACING_PER_HOUR: countField(0, 1_000_000, 300).describe('The same: messages within any hour; 0: no cap'),
+  PACING_PER_HOUR: countField(0, 1_000_000, 300).describe(
+    'Pacing of live sessions without a policy of their own: messages within any hour; 0: no cap',
+  ),
   PACING_PER_DAY: countField(0, 1_000_000, 2_000).describe(
-    'The same: messages within any 24 hours; 0: no cap',
+    'Pacing of live sessions without a policy of their own: messages within any 24 hours; 0: no cap',
   ),
   PACING_STRANGERS_PER_DAY: countField(0, 1_000_000, 200).describe(
-    'The same: messages within any 24 hours to people who never wrote to the session; 0: no cap of their own',
+    'Pacing of live sessions without a policy of their own: messages within any 24 hours to people who never wrote to the session; 0: no cap of their own',
   ),
   PACING_RAMP_FIRST_DAY: countField(0, 1_000_000, 200).describe(
-    'The same: messages on the first day after a session was linked; 0: new sessions begin with PACING_PER_DAY',
+    'Pacing of live sessions without a policy of their own: messages on the first day after a session was linked; 0: new sessions begin with PACING_PER_DAY',
   ),
   PACING_RAMP_MORE_PER_DAY: countField(1, 1_000_000, 200).describe(
-    'The same: so many more on each further day, up to PACING_PER_DAY',
+    'Pacing of live sessions without a policy of their own: so many more on each further day, up to PACING_PER_DAY',
   ),
   PAUSE_AFTER_UNACKNOWLEDGED: countField(0, 10_000, 5).describe(
     'Messages in a row that WhatsApp does not acknowledge, after which a session is paused; 0: never',
@@ -110,10 +114,18 @@ export const apiConfigSchema = z.object({
   ),
   EVENT_RETENTION_DAYS: countField(1, 3_650, 30).describe('How long tenants can read an event'),
 
-  MEDIA_MAX_IMAGE_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest image, in bytes'),
-  MEDIA_MAX_VIDEO_BYTES: countField(1, 2 ** 31, 64 * MIB).describe('Largest video, in bytes'),
-  MEDIA_MAX_AUDIO_BYTES: countField(1, 2 ** 31, 16 * MIB).describe('Largest audio or voice file, in bytes'),
-  MEDIA_MAX_DOCUMENT_BYTES: countField(1, 2 ** 31, 100 * MIB).describe('Largest document, in bytes'),
+  MEDIA_MAX_IMAGE_BYTES: countField(1, 2 ** 31, 16 * MIB).describe(
+    'Largest image, in bytes; the MEDIA_MAX_BYTES of the nodes has to be as large',
+  ),
+  MEDIA_MAX_VIDEO_BYTES: countField(1, 2 ** 31, 64 * MIB).describe(
+    'Largest video, in bytes; the MEDIA_MAX_BYTES of the nodes has to be as large',
+  ),
+  MEDIA_MAX_AUDIO_BYTES: countField(1, 2 ** 31, 16 * MIB).describe(
+    'Largest audio or voice file, in bytes; the MEDIA_MAX_BYTES of the nodes has to be as large',
+  ),
+  MEDIA_MAX_DOCUMENT_BYTES: countField(1, 2 ** 31, 100 * MIB).describe(
+    'Largest document, in bytes; the MEDIA_MAX_BYTES of the nodes has to be as large',
+  ),
   MEDIA_UPLOAD_MEMORY_BYTES: countField(32 * MIB, 2 ** 34, 256 * MIB).describe(
     'Memory that all uploads and fetches of files under way may hold together; others wait for their turn',
   ),

@@ -9,6 +9,7 @@ import { Metrics } from './health/index.js';
 import { ApiAdapter } from './http/api-adapter.js';
 import { API_PREFIX, NestLogger } from './http/index.js';
 import { drainRefusedBodies } from './http/drain-refused-bodies.js';
+import { noticeForwarded } from './http/forwarded-notice.js';
 import { logRequests } from './http/request-log.js';
 import { setSecurityHeaders } from './http/security-headers.js';
 import { serveOpenApi } from './openapi.js';
@@ -45,6 +46,7 @@ export async function createApp(
     gate.enterUnknown(request, reply);
   });
   drainRefusedBodies(fastify);
+  noticeForwarded(fastify, logger, config.TRUSTED_PROXY_HOPS);
   logRequests(fastify, logger, app.get(Metrics, { strict: false }));
   fastify.addHook('onRequest', (request, reply) => gate.enter(request, reply));
   serveOpenApi(app, config);

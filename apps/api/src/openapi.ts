@@ -8,7 +8,7 @@ import { SWAGGER_CSS } from './http/openapi/swagger-css.js';
 
 const DESCRIPTION = `A self-hosted WhatsApp gateway: link a number by QR code, send and receive messages, media and more.
 
-**Authentication**: \`Authorization: Bearer wg_…\` or \`X-API-Key: wg_…\`. **Errors** are problem details (RFC 9457) with a \`code\` of a closed set and the \`requestId\`. **Limits**: every answer carries \`RateLimit-Limit\`, \`-Remaining\`, \`-Reset\` and \`-Policy\`; a 429 also \`Retry-After\`. **Lists** are newest first; send \`nextCursor\` as \`cursor\` for more. **Idempotency**: an operation marked \`by_key\` answers the same for seven days under one \`Idempotency-Key\`.
+**Authentication**: \`Authorization: Bearer wg_…\` or \`X-API-Key: wg_…\`. **Errors** are problem details (RFC 9457) with a \`code\` of a closed set and the \`requestId\`. **Limits**: every answer carries \`RateLimit-Limit\`, \`-Remaining\`, \`-Reset\` and \`-Policy\`; a 429 also \`Retry-After\`. **Lists** are newest first (\`GET /events\`: oldest first; chats: with the newest message first); send \`nextCursor\` as \`cursor\` for more. **\`wait\`**, where it is a number, is in seconds, at most 30. **Idempotency**: an operation marked \`by_key\` answers the same for seven days under one \`Idempotency-Key\`.
 
 wagate is not affiliated with WhatsApp or Meta.`;
 
@@ -52,7 +52,10 @@ function operationIdFactory(controller: string, method: string): string {
 }
 
 /** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */
-export function serveOpenApi(app: NestFastifyApplication, config: Pick<ApiConfig, 'PUBLIC_URL'>): void {
+export function serveOpenApi(
+  app: NestFastifyApplication,
+  config: Pick<ApiConfig, 'PUBLIC_URL' | 'SIMULATOR_URL'>,
+): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onSend', (request, _reply, payload, done) => {
     const isPage = request.routeOptions.url?.startsWith('/docs') && typeof payload === 'string';
@@ -64,7 +67,8 @@ export function serveOpenApi(app: NestFastifyApplication, config: Pick<ApiConfig
     customSiteTitle: 'wagate API',
     customCss: SWAGGER_CSS,
     swaggerOptions: {
-      persistAuthorization: true,
+      // In the browser's storage, where a live key has no place.
+      persistAuthorization: config.SIMULATOR_URL !== undefined,
       displayRequestDuration: true,
       docExpansion: 'list',
       filter: true,

@@ -13,6 +13,14 @@ import { z } from 'zod';
 
 const MIB = 1024 * 1024;
 
+/** The api places sessions on nodes that it heard within 20 s: three heartbeats, so that two may be lost. */
+const LONGEST_HEARTBEAT_INTERVAL_MS = 6_000;
+/**
+ * The api shows a session as connected for 30 s after a proof; the next one comes after a probe and with a heartbeat,
+ * and both take time of their own.
+ */
+const LONGEST_PROBE_INTERVAL_MS = 20_000;
+
 /** The environment of a session-node. */
 export const sessionNodeConfigSchema = z
   .object({
@@ -48,10 +56,10 @@ export const sessionNodeConfigSchema = z
 
     ...mediaStoreFields,
     MEDIA_MAX_BYTES: countField(1, 2 ** 31, 100 * MIB).describe(
-      'Largest file that is sent or downloaded, in bytes',
+      'Largest file that is sent or downloaded, in bytes; not less than any MEDIA_MAX_…_BYTES of the api, which accepts what the node then could not send',
     ),
 
-    PROBE_INTERVAL_MS: countField(500, 300_000, 15_000).describe(
+    PROBE_INTERVAL_MS: countField(500, LONGEST_PROBE_INTERVAL_MS, 15_000).describe(
       'Time between two probes of a connected page',
     ),
     PROBE_TIMEOUT_MS: countField(500, 120_000, 10_000).describe(
@@ -64,7 +72,9 @@ export const sessionNodeConfigSchema = z
     SWEEP_INTERVAL_MS: countField(1_000, 3_600_000, 60_000).describe(
       "Time between two full readings of the page's message store",
     ),
-    HEARTBEAT_INTERVAL_MS: countField(200, 60_000, 5_000).describe('Time between two heartbeats to the api'),
+    HEARTBEAT_INTERVAL_MS: countField(200, LONGEST_HEARTBEAT_INTERVAL_MS, 5_000).describe(
+      'Time between two heartbeats to the api',
+    ),
     SHUTDOWN_TIMEOUT_MS: countField(1_000, 300_000, 30_000).describe(
       'Longest wait for browsers to close by themselves at shutdown',
     ),

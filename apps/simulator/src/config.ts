@@ -10,6 +10,7 @@ export const simulatorConfigSchema = z
     SIMULATOR_HOST: z
       .string()
       .refine((value) => value === 'localhost' || isIP(value) !== 0, 'must be an IP address or localhost')
+      .meta({ allowed: 'an IP address, or localhost' })
       .default('127.0.0.1')
       .describe('Address of the control API and of the page server'),
     SIMULATOR_PORT: portField(4180).describe('Port of the control API; 0 takes a free one'),

@@ -40,7 +40,8 @@ export const secretField = z
     (value) => Buffer.byteLength(value) >= INTERNAL_SECRET_MIN_BYTES,
     `must be at least ${String(INTERNAL_SECRET_MIN_BYTES)} bytes`,
   )
-  .refine((value) => !PLACEHOLDER.test(value), 'must be a random value, not a placeholder');
+  .refine((value) => !PLACEHOLDER.test(value), 'must be a random value, not a placeholder')
+  .meta({ allowed: `at least ${String(INTERNAL_SECRET_MIN_BYTES)} bytes, random` });
 
 /** True for addresses that only this machine reaches. */
 export function isLoopback(host: string): boolean {

@@ -1,12 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ConfigError, describeConfig, loadConfig } from './index.js';
+import {
+  ConfigError,
+  countField,
+  describeConfig,
+  flagField,
+  httpUrlField,
+  loadConfig,
+  logLevelField,
+  portField,
+  secretField,
+} from './index.js';
 
 const schema = z.object({
   PORT: z.coerce.number().int().min(1).max(65_535).default(3000).describe('Port to listen on'),
   DATABASE_URL: z.url({ protocol: /^postgres$/ }).describe('Where the data is'),
   INTERNAL_SECRET: z.string().min(32, 'must be at least 32 bytes').describe('Shared secret'),
-  REDIS_URL: z.url().optional().describe('Redis'),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .optional()
+    .describe('Redis'),
 });
 
 describe('loadConfig', () => {
@@ -50,6 +63,7 @@ describe('describeConfig', () => {
       {
         name: 'PORT',
         description: 'Port to listen on',
+        allowed: '1 to 65535',
         isRequired: false,
         defaultValue: '3000',
         isSecret: false,
@@ -57,6 +71,7 @@ describe('describeConfig', () => {
       {
         name: 'DATABASE_URL',
         description: 'Where the data is',
+        allowed: 'postgres:// URL',
         isRequired: true,
         defaultValue: undefined,
         isSecret: true,
@@ -64,11 +79,38 @@ describe('describeConfig', () => {
       {
         name: 'INTERNAL_SECRET',
         description: 'Shared secret',
+        allowed: 'text',
         isRequired: true,
         defaultValue: undefined,
         isSecret: true,
       },
-      { name: 'REDIS_URL', description: 'Redis', isRequired: false, defaultValue: undefined, isSecret: true },
+      {
+        name: 'REDIS_URL',
+        description: 'Redis',
+        allowed: 'redis:// or rediss:// URL',
+        isRequired: false,
+        defaultValue: undefined,
+        isSecret: true,
+      },
     ]);
+  });
+
+  it('tells which values are taken, as the schema says it', () => {
+    const allowed = (field: z.ZodType) => describeConfig(z.object({ FIELD: field }))[0]?.allowed;
+    expect(allowed(flagField.describe('A flag'))).toBe('true, false');
+    expect(allowed(countField(-1, 2_000, 5).describe('A count'))).toBe('-1 to 2000');
+    expect(allowed(portField(80))).toBe('0 to 65535');
+    expect(allowed(httpUrlField.optional().describe('An address'))).toBe('http:// or https:// URL');
+    expect(allowed(logLevelField)).toBe('fatal, error, warn, info, debug, trace, silent');
+    expect(allowed(secretField.describe('A secret'))).toMatch(/^at least \d+ bytes, random$/);
+    expect(allowed(z.string().min(3).max(63))).toBe('3 to 63 characters');
+    expect(
+      allowed(
+        z
+          .string()
+          .regex(/^[a-z]+$/)
+          .default('a'),
+      ),
+    ).toBe('matches `^[a-z]+$`');
   });
 });

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KEY_MODES, SCOPES, type KeyMode, type Scope } from '#contracts';
-import { Database, migrate } from '#database';
+import { Database, migrate, requireNewestSchema } from '#database';
 import { AppError, SystemClock } from '#kernel';
 import { loadConfigOrExit } from '#runtime';
 import { ApiKeyRepository } from './api-keys/api-key-repository.js';
@@ -33,10 +33,17 @@ interface CreateOptions {
   scopes?: Scope[];
 }
 
-/** The same services as the api's, without Nest: its workers must not start here. */
-async function withServices(work: (services: Services) => Promise<void>): Promise<void> {
+/**
+ * The same services as the api's, without Nest: its workers must not start here. A command that only reads leaves the
+ * database at the version it has, and refuses when that is not its own.
+ */
+async function withServices(
+  access: 'read' | 'write',
+  work: (services: Services) => Promise<void>,
+): Promise<void> {
   const config = loadConfigOrExit(cliConfigSchema);
-  await migrate({ ownerUrl: config.DATABASE_OWNER_URL, appUrl: config.DATABASE_URL });
+  const urls = { ownerUrl: config.DATABASE_OWNER_URL, appUrl: config.DATABASE_URL };
+  await (access === 'read' ? requireNewestSchema(urls) : migrate(urls));
   const database = await Database.open({
     url: config.DATABASE_URL,
     poolSize: 2,
@@ -93,7 +100,7 @@ function parseScopes(text: string): Scope[] {
 }
 
 async function createTenant({ json, ...options }: CreateOptions & { json?: true }): Promise<void> {
-  await withServices(async ({ tenants }) => {
+  await withServices('write', async ({ tenants }) => {
     const firstKey = { name: 'first key', mode: options.mode, scopes: scopesOf(options) };
     const { id, name, firstKey: key } = await tenants.make(CLI_ACTOR, { name: options.name, firstKey });
     print(json, { tenantId: id, name, keyId: key?.id, key: key?.key });
@@ -105,7 +112,7 @@ async function createKey({
   tenant,
   ...options
 }: CreateOptions & { tenant: string; json?: true }): Promise<void> {
-  await withServices(async ({ database, tenants, keys }) => {
+  await withServices('write', async ({ database, tenants, keys }) => {
     await tenants.get(tenant);
     const limits = { sessionIds: null, allowedIps: null, expiresAt: null };
     const spec = { name: options.name, mode: options.mode, scopes: scopesOf(options), ...limits };
@@ -129,7 +136,7 @@ async function readAll<T>(
 }
 
 async function listTenants({ json }: { json?: true }): Promise<void> {
-  await withServices(async ({ tenants }) => {
+  await withServices('read', async ({ tenants }) => {
     const all = await readAll((cursor) => tenants.list({ limit: 100, cursor }));
     printList(
       json,
@@ -139,7 +146,7 @@ async function listTenants({ json }: { json?: true }): Promise<void> {
 }
 
 async function listKeys({ json, tenant }: { json?: true; tenant: string }): Promise<void> {
-  await withServices(async ({ keys, tenants }) => {
+  await withServices('read', async ({ keys, tenants }) => {
     await tenants.get(tenant);
     const all = await readAll((cursor) => keys.list(tenant, { limit: 100, cursor }));
     printList(
@@ -156,7 +163,7 @@ async function listKeys({ json, tenant }: { json?: true; tenant: string }): Prom
 }
 
 async function revokeKey({ json, tenant, id }: { json?: true; tenant: string; id: string }): Promise<void> {
-  await withServices(async ({ keys }) => {
+  await withServices('write', async ({ keys }) => {
     await keys.revoke(tenant, CLI_ACTOR, id);
     print(json, { keyId: id, state: 'revoked' });
   });

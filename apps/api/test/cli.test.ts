@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { FreshDatabase } from '#embedded';
 import { appUrlOf } from '../../../test/support/app-url.js';
@@ -45,6 +46,22 @@ async function json<T>(...args: string[]): Promise<T> {
 
 // Each line is a process of its own, and a busy machine starts them slowly.
 describe('the command line', { timeout: 240_000 }, () => {
+  it('does not migrate a database only to read it', async () => {
+    const empty = await freshDatabase();
+    try {
+      const settings = { ...env, DATABASE_URL: appUrlOf(empty.url), DATABASE_OWNER_URL: empty.url };
+      const { code, stderr } = await wagate(['tenant', 'list'], settings);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^the database is not at schema version/)]);
+      const owner = new pg.Client(empty.url);
+      await owner.connect();
+      const { rows } = await owner.query(`SELECT FROM pg_tables WHERE schemaname = 'public'`);
+      await owner.end();
+      expect(rows).toEqual([]);
+    } finally {
+      await empty.drop();
+    }
+  });
+
   it('makes a tenant and its key on an empty database, lists them, and revokes', async () => {
     const made = await json<{ tenantId: string; keyId: string; key: string }>(
       'tenant',

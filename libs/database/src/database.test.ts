@@ -4,7 +4,7 @@ import type { FreshDatabase } from '#embedded';
 import { newId } from '#kernel';
 import { appUrlOf } from '../../../test/support/app-url.js';
 import { freshDatabase } from '../../../test/support/index.js';
-import { Database, isUniqueViolation, migrate } from './index.js';
+import { Database, isUniqueViolation, migrate, requireNewestSchema } from './index.js';
 
 let own: FreshDatabase;
 let ownerUrl: string;
@@ -59,6 +59,44 @@ describe('migrate', () => {
       /0001.*changed/,
     );
     await fresh.drop();
+  });
+
+  it('refuses a database that a newer build migrated, before it looks at roles', async () => {
+    const fresh = await freshDatabase();
+    const owner = new pg.Client(fresh.url);
+    await owner.connect();
+    try {
+      const urls = { ownerUrl: fresh.url, appUrl: appUrlOf(fresh.url) };
+      const [newest] = (await migrate(urls)).slice(-1);
+      await owner.query(`INSERT INTO schema_migrations (version, name, checksum) VALUES ('9001', 'x', 'y')`);
+      // Of a migration that is there but missing, too: what a newer build left is not known.
+      await owner.query(`DELETE FROM schema_migrations WHERE version = $1`, [newest]);
+      const isUnknown = /version 9001, which this build of wagate does not know/;
+      await expect(migrate({ ...urls, appUrl: 'postgres://somebody@x/y' })).rejects.toThrow(isUnknown);
+      await expect(requireNewestSchema(urls)).rejects.toThrow(isUnknown);
+      const { rows } = await owner.query('SELECT FROM schema_migrations WHERE version = $1', [newest]);
+      expect(rows).toEqual([]);
+    } finally {
+      await owner.end();
+      await fresh.drop();
+    }
+  });
+
+  it('is required, and not done, by who only reads', async () => {
+    const fresh = await freshDatabase();
+    const owner = new pg.Client(fresh.url);
+    await owner.connect();
+    try {
+      const required = () => requireNewestSchema({ ownerUrl: fresh.url });
+      await expect(required()).rejects.toThrow(/not at schema version \d{4}.*start its api/);
+      const tables = await owner.query(`SELECT FROM pg_tables WHERE schemaname = 'public'`);
+      expect(tables.rows).toEqual([]);
+      await migrate({ ownerUrl: fresh.url, appUrl: appUrlOf(fresh.url) });
+      await required();
+    } finally {
+      await owner.end();
+      await fresh.drop();
+    }
   });
 
   it('refuses an app url of another role', async () => {

@@ -9,6 +9,6 @@ export {
   isUnstorableValue,
 } from './errors.js';
 export type { NotificationHandler } from './listener.js';
-export { migrate, type MigrateOptions } from './migrate.js';
+export { migrate, requireNewestSchema, type MigrateOptions } from './migrate.js';
 export { asQuery, type Query, type Statement } from './query.js';
 export { APP_ROLE, WORKER_ROLE, type DatabaseSettings } from './settings.js';

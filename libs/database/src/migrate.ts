@@ -18,49 +18,85 @@ const MIGRATION_LOCK = 7_421_609_301;
 /**
  * Brings the database to the newest version: roles first, then each migration that `schema_migrations` does not list,
  * in its own transaction. Safe to be called by several processes at once. Returns the versions it applied.
- * Throws when an applied migration was changed afterwards.
+ * Throws when an applied migration was changed afterwards, or is one that this build does not know, and then changes
+ * nothing.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const migrations = await loadMigrations();
+  return withOwner(options, async (client) => {
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const missing = missingOf(migrations, await readApplied(client));
+    await prepareRoles(client, options.appUrl);
+    await client.query(
+      `CREATE TABLE IF NOT EXISTS schema_migrations
+         (version text PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+    );
+    for (const migration of missing) await apply(client, migration);
+    return missing.map(({ version }) => version);
+  });
+}
+
+/**
+ * Changes nothing. Throws unless the database is at the version of this build, and says what to do: for programs that
+ * only read, which must not migrate an installation that other processes serve.
+ */
+export async function requireNewestSchema(options: Pick<MigrateOptions, 'ownerUrl'>): Promise<void> {
+  const migrations = await loadMigrations();
+  const missing = await withOwner(options, async (client) =>
+    missingOf(migrations, await readApplied(client)),
+  );
+  const newest = missing.at(-1)?.version;
+  if (newest === undefined) return;
+  throw new Error(
+    `the database is not at schema version ${newest}, which this build of wagate needs; start its api, which migrates the database`,
+  );
+}
+
+async function withOwner<T>(
+  { ownerUrl, lockTimeoutMs = 60_000 }: Pick<MigrateOptions, 'ownerUrl' | 'lockTimeoutMs'>,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({
-    connectionString: options.ownerUrl,
+    connectionString: ownerUrl,
     application_name: 'wagate-migrate',
     connectionTimeoutMillis: 10_000,
-    lock_timeout: options.lockTimeoutMs ?? 60_000,
+    lock_timeout: lockTimeoutMs,
     keepAlive: true,
   });
   // A connection that breaks rejects the running query too; unheard, this event would end the process.
   client.on('error', () => undefined);
   await client.connect();
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await prepareRoles(client, options.appUrl);
-    return await applyMissing(client, migrations);
+    return await work(client);
   } finally {
     await client.end();
   }
 }
 
-async function applyMissing(client: pg.Client, migrations: Migration[]): Promise<string[]> {
-  await client.query(
-    `CREATE TABLE IF NOT EXISTS schema_migrations
-       (version text PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
-  );
+/** Checksums of the migrations that were applied, by version. */
+async function readApplied(client: pg.Client): Promise<Map<string, string>> {
+  const { rows: tables } = await client.query(`SELECT WHERE to_regclass('schema_migrations') IS NOT NULL`);
+  if (tables.length === 0) return new Map();
   const { rows } = await client.query<{ version: string; checksum: string }>(
     'SELECT version, checksum FROM schema_migrations',
   );
-  const applied = new Map(rows.map((row) => [row.version, row.checksum]));
-  const done: string[] = [];
-  for (const migration of migrations) {
-    const checksum = applied.get(migration.version);
-    if (checksum === migration.checksum) continue;
-    if (checksum !== undefined) {
-      throw new Error(`migration ${migration.version}-${migration.name} was changed after it was applied`);
-    }
-    await apply(client, migration);
-    done.push(migration.version);
+  return new Map(rows.map(({ version, checksum }) => [version, checksum]));
+}
+
+function missingOf(migrations: readonly Migration[], applied: ReadonlyMap<string, string>): Migration[] {
+  const known = new Set(migrations.map(({ version }) => version));
+  const unknown = [...applied.keys()].filter((version) => !known.has(version)).sort();
+  if (unknown.length > 0) {
+    throw new Error(
+      `the database has schema version ${String(unknown.at(-1))}, which this build of wagate does not know (its newest is ` +
+        `${String(migrations.at(-1)?.version)}): a newer one was here. Run that one, or restore a backup from before it`,
+    );
   }
-  return done;
+  for (const { version, name, checksum } of migrations) {
+    if (applied.has(version) && applied.get(version) !== checksum)
+      throw new Error(`migration ${version}-${name} was changed after it was applied`);
+  }
+  return migrations.filter(({ version }) => !applied.has(version));
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { Database, migrate } from '#database';
+import { Database, migrate, requireNewestSchema } from '#database';
 import { AppError, SystemClock } from '#kernel';
 import { S3MediaStore } from '#media-store';
 import { loadConfigOrExit } from '#runtime';
@@ -64,7 +64,7 @@ async function clean(dryRun: boolean): Promise<Removed> {
     accessKey: config.S3_ACCESS_KEY,
     secretKey: config.S3_SECRET_KEY,
   });
-  return withDatabase(config, async (database) => {
+  return withDatabase(config, dryRun ? 'read' : 'write', async (database) => {
     const defaults = { messages: config.MESSAGE_RETENTION_DAYS, media: config.MEDIA_RETENTION_DAYS };
     const cleaner = new RetentionCleaner(database, store, { defaults }, new SystemClock());
     try {
@@ -78,7 +78,7 @@ async function clean(dryRun: boolean): Promise<Removed> {
 
 async function setRetention({ tenant, messageDays, mediaDays }: Days): Promise<Record<string, unknown>> {
   const config = loadConfigOrExit(databaseConfigSchema);
-  const [row] = await withDatabase(config, (database) =>
+  const [row] = await withDatabase(config, 'write', (database) =>
     database.workerSql((query) =>
       query<Record<string, unknown>>(
         `UPDATE tenants SET message_retention_days = CASE WHEN $2 THEN $3::int ELSE message_retention_days END,
@@ -101,9 +101,11 @@ async function setRetention({ tenant, messageDays, mediaDays }: Days): Promise<R
 
 async function withDatabase<T>(
   config: { DATABASE_URL: string; DATABASE_OWNER_URL: string },
+  access: 'read' | 'write',
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  await migrate({ ownerUrl: config.DATABASE_OWNER_URL, appUrl: config.DATABASE_URL });
+  const urls = { ownerUrl: config.DATABASE_OWNER_URL, appUrl: config.DATABASE_URL };
+  await (access === 'read' ? requireNewestSchema(urls) : migrate(urls));
   const database = await Database.open({
     url: config.DATABASE_URL,
     poolSize: 2,

@@ -98,6 +98,32 @@ describe('events', () => {
     expect(await eventsOf(tenant, 'session.logged_out')).toHaveLength(1);
   });
 
+  it('come by the cursor of the page before as with any other list, and of several types', async () => {
+    const tenant = await messaging.api.createTenant();
+    await append(tenant, 5);
+    await eventsOf(tenant, 'limit.reached', 5);
+    const seen: unknown[] = [];
+    let page = await read(tenant, '?limit=2&types=limit.reached,message.sent');
+    for (seen.push(...page.data); page.nextCursor !== null; seen.push(...page.data))
+      page = await read(tenant, `?limit=2&types=limit.reached,message.sent&cursor=${page.nextCursor}`);
+    expect(seen).toEqual((await read(tenant)).data);
+    expect(seen).toHaveLength(5);
+    expect((await read(tenant, '?types=message.sent,message.read')).data).toEqual([]);
+  });
+
+  it.each([
+    ['after=0&cursor=0', 400, 'invalid_request', 'cursor'],
+    ['type=message.sent&types=message.read', 400, 'invalid_request', 'types'],
+    ['types=message.sent,nonsense', 400, 'invalid_request', 'types'],
+    ['cursor=nonsense', 400, 'invalid_cursor', 'cursor'],
+    ['cursor=1000', 409, 'unknown_seq', 'cursor'],
+    ['after=1000', 409, 'unknown_seq', 'after'],
+  ])('are refused for %s, and the field is named', async (query, status, code, path) => {
+    const tenant = await messaging.api.createTenant();
+    const { errors } = expectProblem(await tenant.client.get(`/events?${query}`), status, code);
+    expect(errors?.[0]?.path).toContain(path);
+  });
+
   it('come in pages that follow each other, and a number beyond the newest is refused at once', async () => {
     const tenant = await messaging.api.createTenant();
     await append(tenant, 7);

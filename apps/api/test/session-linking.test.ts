@@ -131,7 +131,8 @@ describe('the QR code', () => {
     const answer = await tenant.client.get(`/sessions/${session.id}/qr?wait=7`);
     const problem = expectProblem(answer, 409, 'qr_not_available');
     expect(problem.detail).toContain('wait=20');
-    expect(waits).toEqual([7000]);
+    expectProblem(await tenant.client.get(`/sessions/${session.id}/qr?wait=30`), 409, 'qr_not_available');
+    expect(waits).toEqual([7000, 30_000]);
     const seen = await tenant.client.get<SessionBody>(`/sessions/${session.id}`);
     expect(seen.body).toMatchObject({ state: 'pairing', status: 'qr_pending' });
   });
@@ -152,7 +153,7 @@ describe('the QR code', () => {
 
   it.each([
     ['format=gif', 'format'],
-    ['wait=26', 'wait'],
+    ['wait=31', 'wait'],
     ['wait=-1', 'wait'],
     ['wait=soon', 'wait'],
     ['size=3', 'size'],

@@ -28,6 +28,8 @@ export class ApiKeyController {
   @Scopes('keys:manage')
   @Operation({
     summary: 'List the API keys of the tenant',
+    description:
+      'Newest first, also those that are revoked or expired. The keys themselves are not shown, only their beginning.',
     idempotent: 'safe',
     answer: { status: 200, type: ApiKeyPageDto, example: { data: [API_KEY_EXAMPLE], nextCursor: null } },
     problems: ['invalid_cursor'],
@@ -42,7 +44,7 @@ export class ApiKeyController {
     summary: 'Create an API key',
     description: 'The key is in the answer, this once. It can do no more than the key that creates it.',
     idempotent: 'by_key',
-    answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE },
+    answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE, located: true },
     problems: ['session_not_allowed', 'wrong_key_mode'],
   })
   async create(
@@ -61,7 +63,7 @@ export class ApiKeyController {
     summary: 'Replace an API key',
     description: 'Answers a new key with the same rights. The old one works for `overlapSeconds` more.',
     idempotent: 'by_key',
-    answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE },
+    answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE, located: true },
     problems: ['not_found', 'invalid_state', 'session_not_allowed', 'wrong_key_mode'],
   })
   async rotate(

@@ -42,6 +42,8 @@ export class ChatsController {
   @Scopes('messages:read')
   @Operation({
     summary: 'Show a chat',
+    description:
+      'By its id, or by the phone number or WhatsApp id of whom it is with; then `session` is needed where several sessions have the chat.',
     idempotent: 'safe',
     answer: { status: 200, type: ChatDto, example: EXAMPLE },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'session_required'],

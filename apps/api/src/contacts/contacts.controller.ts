@@ -54,6 +54,8 @@ export class ContactsController {
   @Scopes('messages:read')
   @Operation({
     summary: 'Show a contact',
+    description:
+      'By its id, or by phone number or WhatsApp id; then `session` is needed where several sessions know the person.',
     idempotent: 'safe',
     answer: { status: 200, type: ContactDto, example: EXAMPLE },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'session_required'],
@@ -70,8 +72,9 @@ export class ContactsController {
   @Scopes('messages:send')
   @Operation({
     summary: 'Check whether numbers are on WhatsApp',
-    description: 'Asks WhatsApp through a connected session; 20 numbers a minute and session.',
-    idempotent: 'safe',
+    description:
+      'Asks WhatsApp through a connected session, anew with every call; each number uses up one of 20 a minute and session.',
+    idempotent: 'not_idempotent',
     answer: { status: 200, type: CheckedContactsDto, example: CHECKED },
     problems: [
       'not_found',

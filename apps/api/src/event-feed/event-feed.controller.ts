@@ -7,7 +7,7 @@ import { EventFeedService } from './event-feed.service.js';
 
 const DESCRIPTION = `Everything that happened, oldest first, each event once. \`seq\` rises by one from event to event of the tenant, and an event is never put before one that was already given: ask again and again with \`after\` = \`lastSeq\` of the answer before, and nothing is missed.
 
-A key sees the events of the sessions it may use, and a filter leaves some out, so the numbers of one answer may have gaps; \`data\` may be empty and \`nextCursor\` set. With \`wait\` the answer comes as soon as there is something new. \`after\` beyond the newest event is refused (\`unknown_seq\`), which happens when the installation was put back to an older state: begin anew with \`after=0\`. Events are kept for 30 days unless the operator decides otherwise.`;
+A key sees the events of the sessions it may use, and a filter leaves some out, so the numbers of one answer may have gaps; \`data\` may be empty and \`nextCursor\` set. Unlike other lists this one begins with the oldest, and a page may have 500. With \`wait\` the answer comes as soon as there is something new. \`after\` beyond the newest event is refused (\`unknown_seq\`), which happens when the installation was put back to an older state: begin anew with \`after=0\`. Events are kept for 30 days unless the operator decides otherwise.`;
 
 @ApiTags('Events')
 @Controller('events')
@@ -21,7 +21,7 @@ export class EventFeedController {
     description: DESCRIPTION,
     idempotent: 'safe',
     answer: { status: 200, type: EventPageDto, example: EVENT_PAGE_EXAMPLE },
-    problems: ['not_found', 'session_not_allowed', 'wrong_key_mode', 'unknown_seq'],
+    problems: ['invalid_cursor', 'not_found', 'session_not_allowed', 'wrong_key_mode', 'unknown_seq'],
   })
   list(@CurrentKey() auth: AuthContext, @Query() query: EventQueryDto): Promise<EventPage> {
     return this.feed.list(auth, query);

@@ -2,20 +2,41 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { eventSchema, loggedEventTypeSchema, type EventEnvelope } from '#contracts';
 import { sessionReferenceSchema } from '../sessions/index.js';
+import { eventTypesSchema, seqSchema } from './event-fields.js';
 
-const count = (pattern: RegExp, rule: string) => z.string().regex(pattern, rule).transform(Number);
+const WAIT = /^(?:[0-9]|[12][0-9]|30)$/;
 
-export const eventQuerySchema = z.strictObject({
-  after: count(/^\d{1,15}$/, 'must be the seq of an event, or 0')
-    .optional()
-    .describe('Only events with a higher `seq`; left out: from the oldest that is kept'),
-  limit: z.coerce.number().int().min(1).max(500).default(50).describe('How many at most'),
-  type: loggedEventTypeSchema.optional().describe('Only events of this type'),
-  session: sessionReferenceSchema.optional(),
-  wait: count(/^(?:[0-9]|[12][0-9]|30)$/, 'must be a whole number of seconds from 0 to 30')
-    .optional()
-    .describe('Seconds, at most 30: while there is nothing new the answer is held so long'),
-});
+export const eventQuerySchema = z
+  .strictObject({
+    after: seqSchema
+      .transform(Number)
+      .optional()
+      .describe('Only events with a higher `seq`; left out: from the oldest that is kept'),
+    cursor: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('`nextCursor` of the page before, as with any other list; the same as `after`'),
+    limit: z.coerce.number().int().min(1).max(500).default(50).describe('How many at most'),
+    type: loggedEventTypeSchema.optional().describe('Only events of this type; `types` takes several'),
+    types: eventTypesSchema.optional(),
+    session: sessionReferenceSchema.optional(),
+    wait: z
+      .string()
+      .regex(WAIT, 'must be a whole number of seconds from 0 to 30')
+      .transform(Number)
+      .optional()
+      .describe('Seconds, at most 30: while there is nothing new the answer is held so long'),
+  })
+  .refine(({ after, cursor }) => after === undefined || cursor === undefined, {
+    path: ['cursor'],
+    message: 'must be left out when after is given',
+  })
+  .refine(({ type, types }) => type === undefined || types === undefined, {
+    path: ['types'],
+    message: 'must be left out when type is given',
+  });
 export type EventQuery = z.infer<typeof eventQuerySchema>;
 export class EventQueryDto extends createZodDto(eventQuerySchema) {}
 
@@ -25,10 +46,8 @@ export const eventPageSchema = z
     nextCursor: z
       .string()
       .nullable()
-      .describe('Send it as `after` for what is there already; null when that is all'),
-    lastSeq: z
-      .int()
-      .describe('Up to here nothing is left that this request would get: the `after` of the next look'),
+      .describe('Send it as `cursor` (or `after`) for what is there already; null when that is all'),
+    lastSeq: z.int().describe('You have everything up to this number; send it as `after` next time'),
   })
   .meta({ id: 'EventPage' });
 export type EventPage = z.infer<typeof eventPageSchema>;

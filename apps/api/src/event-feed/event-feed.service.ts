@@ -17,12 +17,29 @@ const LOOK_EVERY_MS = 5_000;
  * since been put back: whoever goes by it would hear nothing until it is reached.
  * @throws AppError `unknown_seq`
  */
-export function assertGiven(after: number, newestSeq: number): void {
+export function assertGiven(after: number, newestSeq: number, path = 'after'): void {
   if (after <= newestSeq) return;
   const newest = String(newestSeq);
   throw new AppError('unknown_seq', `there is no event ${String(after)} yet: the newest is ${newest}`, {
-    details: [{ path: 'after', message: `must be at most ${newest}, the seq of the newest event` }],
+    details: [{ path, message: `must be at most ${newest}, the seq of the newest event` }],
   });
+}
+
+/** @throws AppError `invalid_cursor` */
+function seqOf(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
+  throw new AppError('invalid_cursor', 'the cursor is not one that this list gave', {
+    details: [{ path: 'cursor', message: 'must be the nextCursor of the page before' }],
+  });
+}
+
+interface EventWait {
+  limit: number;
+  after: number;
+  /** The field of the request that `after` is from. */
+  path?: string;
+  waitMs: number;
+  signal?: AbortSignal;
 }
 
 /** Gives a tenant its events, and waits for new ones. */
@@ -53,15 +70,16 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
     this.news.tell(null);
   }
 
-  /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed`, `unknown_seq` */
+  /** @throws AppError `not_found`, `wrong_key_mode`, `session_not_allowed`, `unknown_seq`, `invalid_cursor` */
   async list(auth: AuthContext, query: EventQuery): Promise<EventPage> {
     const session =
       query.session === undefined ? undefined : await this.sessions.resolve(auth, query.session);
-    const filter = { types: query.type && [query.type], sessionId: session?.id };
-    const { limit, after = 0, wait = 0 } = query;
+    const filter = { types: query.types ?? (query.type && [query.type]), sessionId: session?.id };
+    const { limit, cursor, wait = 0 } = query;
     const { events, lastSeq, hasMore } = await this.next(auth, filter, {
       limit,
-      after,
+      after: cursor === undefined ? (query.after ?? 0) : seqOf(cursor),
+      path: cursor === undefined ? 'after' : 'cursor',
       waitMs: wait * 1_000,
     });
     return { data: events.map(toEnvelope), nextCursor: hasMore ? String(lastSeq) : null, lastSeq };
@@ -74,7 +92,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
   async next(
     viewer: EventViewer,
     filter: EventFilter,
-    { limit, after, waitMs, signal }: { limit: number; after: number; waitMs: number; signal?: AbortSignal },
+    { limit, after, path, waitMs, signal }: EventWait,
   ): Promise<EventSlice> {
     const until = performance.now() + waitMs;
     for (let from = after; ;) {
@@ -89,7 +107,7 @@ export class EventFeedService implements OnApplicationBootstrap, BeforeApplicati
       });
       if (from > slice.newestSeq) {
         news.cancel();
-        assertGiven(from, slice.newestSeq);
+        assertGiven(from, slice.newestSeq, path);
       }
       from = slice.lastSeq;
       const isOver = performance.now() >= until || this.isClosing || signal?.aborted;

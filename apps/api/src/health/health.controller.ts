@@ -18,6 +18,8 @@ export class HealthController {
   @Public()
   @Operation({
     summary: 'Tell whether the process runs',
+    description:
+      'Answers for as long as the process does, whatever else is away: for a restart by the platform. No key, no limit.',
     idempotent: 'safe',
     answer: { status: 200, type: LivenessDto, example: { status: 'live', uptimeSeconds: 3600 } },
   })
@@ -43,6 +45,7 @@ export class HealthController {
   @Public()
   @Operation({
     summary: 'Show metrics for Prometheus',
+    description: 'Of this process, in the text format of Prometheus. Without a key: keep it from the public.',
     idempotent: 'safe',
     answer: { status: 200, contentType: 'text/plain' },
   })

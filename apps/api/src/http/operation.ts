@@ -12,7 +12,7 @@ export interface OperationOptions {
   /** One line, imperative: `Send a message`. */
   summary: string;
   /** Markdown. */
-  description?: string;
+  description: string;
   idempotent: Idempotence;
   answer: {
     status: number;
@@ -25,6 +25,8 @@ export interface OperationOptions {
     contentType?: string;
     /** Further content types, for an answer that is JSON unless the request wants another form. */
     otherTypes?: string[];
+    /** A `Location` header tells where what was made is. */
+    located?: true;
   };
   /** Codes besides those that any operation can answer. */
   problems?: ErrorCode[];
@@ -35,10 +37,11 @@ export function Operation(options: OperationOptions): MethodDecorator {
   const { summary, description, idempotent, answer, problems = [] } = options;
   return applyDecorators(
     HttpCode(answer.status),
-    ApiOperation({ summary, ...(description ? { description } : {}) }),
+    ApiOperation({ summary, description }),
     ApiExtension('x-idempotent', idempotent),
     ApiProblems(...problems),
     ApiExtension('x-other-types', answer.otherTypes ?? []),
+    ApiExtension('x-located', answer.located ?? false),
     ApiResponse({ status: answer.status, description: answer.description ?? summary, ...bodyOf(answer) }),
   );
 }

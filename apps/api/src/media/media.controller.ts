@@ -41,7 +41,7 @@ export class MediaController {
     description:
       'Streamed into the object store. The media type is found from the bytes; the declared one is a hint.',
     idempotent: 'by_key',
-    answer: { status: 201, type: MediaDto, example: MEDIA_EXAMPLE },
+    answer: { status: 201, type: MediaDto, example: MEDIA_EXAMPLE, located: true },
     problems: [
       'invalid_multipart',
       'media_too_large',
@@ -78,6 +78,8 @@ export class MediaController {
   @Scopes('messages:read')
   @Operation({
     summary: 'Show a file',
+    description:
+      'What is known of a file and whether its bytes are here (`state`). The bytes are at `/media/{id}/content`.',
     idempotent: 'safe',
     answer: { status: 200, type: MediaDto, example: MEDIA_EXAMPLE },
     problems: ['not_found'],

@@ -1,36 +1,37 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { CurrentKey, Scopes, type AuthContext } from '../auth/index.js';
 import { API_PREFIX, hangUpOf, Operation, type ApiReply, type ApiRequest, type Page } from '../http/index.js';
 import { Idempotency, IdempotentAnswer, type IdempotentRequest } from '../idempotency/index.js';
-import { MessageDto, MessagePageDto, type MessageResource } from './message-resource.js';
+import { MessageDto, type MessageResource } from './message-resource.js';
 import { MESSAGE_EXAMPLE, MessageListQuery, MessageParams, type DryRun } from './messages.dto.js';
 import { MessagesService } from './messages.service.js';
 import { SendMessageDto, SendQueryDto, SendTextDto } from './send-request.js';
-import { MEDIA_FORM, SEND_DESCRIPTION, SEND_MEDIA_DESCRIPTION, SEND_PROBLEMS } from './send-documentation.js';
+import {
+  DELIVERED_EXAMPLE,
+  MEDIA_FORM,
+  MESSAGES_LISTED,
+  SEND_ACCEPTED,
+  SEND_DESCRIPTION,
+  SEND_MEDIA_DESCRIPTION,
+  SEND_PROBLEMS,
+  SendAnswered,
+} from './send-documentation.js';
 
 type SendAnswer = IdempotentAnswer<MessageResource | DryRun>;
-const ACCEPTED = { status: 202, type: MessageDto, example: MESSAGE_EXAMPLE, description: 'Accepted durably' };
-const REACHED = {
-  type: MessageDto.Output,
-  example: { ...MESSAGE_EXAMPLE, status: 'delivered' },
-  description:
-    'With `wait`: it came that far, or ended. With `dryRun`: what would happen; nothing was accepted',
-};
-
 @ApiTags('Messages')
 @Controller('messages')
 export class MessagesController {
   constructor(private readonly messages: MessagesService) {}
 
   @Post()
-  @ApiOkResponse(REACHED)
+  @SendAnswered()
   @Scopes('messages:send')
   @Operation({
     summary: 'Send a message',
     description: SEND_DESCRIPTION,
     idempotent: 'by_key',
-    answer: ACCEPTED,
+    answer: SEND_ACCEPTED,
     problems: SEND_PROBLEMS,
   })
   async send(
@@ -47,12 +48,14 @@ export class MessagesController {
   }
 
   @Post('send-text')
-  @ApiOkResponse(REACHED)
+  @SendAnswered()
   @Scopes('messages:send')
   @Operation({
     summary: 'Send a text: short form',
+    description:
+      'As `POST /messages` with `type: text`: the recipient is `to` or `recipient`, the text is `message`. The answers, `wait` and `dryRun` are the same.',
     idempotent: 'by_key',
-    answer: ACCEPTED,
+    answer: SEND_ACCEPTED,
     problems: SEND_PROBLEMS,
   })
   async sendText(
@@ -69,7 +72,7 @@ export class MessagesController {
   }
 
   @Post('send-media')
-  @ApiOkResponse(REACHED)
+  @SendAnswered()
   @Scopes('messages:send')
   @ApiConsumes('multipart/form-data', 'application/json')
   @ApiBody({ schema: MEDIA_FORM })
@@ -77,7 +80,7 @@ export class MessagesController {
     summary: 'Send a file: short form',
     description: SEND_MEDIA_DESCRIPTION,
     idempotent: 'by_key',
-    answer: ACCEPTED,
+    answer: SEND_ACCEPTED,
     problems: [...SEND_PROBLEMS, 'invalid_multipart'],
   })
   async sendMedia(
@@ -92,18 +95,20 @@ export class MessagesController {
     );
   }
 
-  @Get(['', 'list'])
+  @Get()
   @Scopes('messages:read')
-  @Operation({
-    summary: 'List messages',
-    description:
-      'In and out, of the sessions that the key may use; newest first: with `from` or `to` by `occurredAt`, else in the ' +
-      'order in which they were accepted or came in.',
-    idempotent: 'safe',
-    answer: { status: 200, type: MessagePageDto, example: { data: [MESSAGE_EXAMPLE], nextCursor: null } },
-    problems: ['invalid_cursor', 'invalid_recipient', 'not_found', 'session_not_allowed', 'wrong_key_mode'],
-  })
+  @Operation(MESSAGES_LISTED)
   list(@CurrentKey() auth: AuthContext, @Query() query: MessageListQuery): Promise<Page<MessageResource>> {
+    return this.messages.list(auth, query);
+  }
+
+  @Get('list')
+  @Scopes('messages:read')
+  @Operation({ ...MESSAGES_LISTED, description: 'The same as `GET /messages`, for existing clients.' })
+  listByOldPath(
+    @CurrentKey() auth: AuthContext,
+    @Query() query: MessageListQuery,
+  ): Promise<Page<MessageResource>> {
     return this.messages.list(auth, query);
   }
 
@@ -111,8 +116,10 @@ export class MessagesController {
   @Scopes('messages:read')
   @Operation({
     summary: 'Show a message',
+    description:
+      'The message as it is now: `status`, and `error` when it failed or expired. How it got there is in its timeline.',
     idempotent: 'safe',
-    answer: { status: 200, type: MessageDto, example: MESSAGE_EXAMPLE },
+    answer: { status: 200, type: MessageDto, example: DELIVERED_EXAMPLE },
     problems: ['not_found'],
   })
   get(@CurrentKey() auth: AuthContext, @Param() { id }: MessageParams): Promise<MessageResource> {

@@ -47,7 +47,7 @@ export class MessageParams extends createZodDto(
   z.strictObject({ id: z.string().min(1).max(100).describe('Id of a message') }),
 ) {}
 
-const dryRunSchema = z
+export const dryRunSchema = z
   .object({
     dryRun: z.literal(true),
     session: z.object({ id: z.string(), name: z.string(), state: z.string() }),

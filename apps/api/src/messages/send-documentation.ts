@@ -1,4 +1,68 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiExtraModels, ApiOkResponse } from '@nestjs/swagger';
 import type { ErrorCode } from '#contracts';
+import type { OperationOptions } from '../http/index.js';
+import { MessageDto, MessagePageDto, type MessageResource } from './message-resource.js';
+import { DryRunDto, MESSAGE_EXAMPLE, type DryRun } from './messages.dto.js';
+
+/** The message of MESSAGE_EXAMPLE after it arrived. */
+export const DELIVERED_EXAMPLE: MessageResource = {
+  ...MESSAGE_EXAMPLE,
+  status: 'delivered',
+  ack: 2,
+  waMessageId: '3EB0C431C26A1916E07A',
+  attempts: 1,
+  occurredAt: '2026-01-01T09:40:01.000Z',
+  sentAt: '2026-01-01T09:40:01.000Z',
+  deliveredAt: '2026-01-01T09:40:03.000Z',
+};
+const DRY_RUN_EXAMPLE: DryRun = {
+  dryRun: true,
+  session: { id: 'ses_01kb6x2vb8c7j0m4qf5t9wz3ye', name: 'support', state: 'connected' },
+  to: { id: '4915112345678@c.us', kind: 'person', phone: '4915112345678' },
+  onWhatsApp: true,
+  quota: { tenantRemaining: 9_872, sessionRemaining: null },
+  queued: 0,
+  eta: null,
+  expiresFirst: false,
+};
+
+export const SEND_ACCEPTED: OperationOptions['answer'] = {
+  status: 202,
+  type: MessageDto,
+  example: MESSAGE_EXAMPLE,
+  description: 'Accepted durably',
+  located: true,
+};
+
+/** Documents the 200 of the send routes: a message with `wait`, what would happen with `dryRun`. */
+export function SendAnswered(): MethodDecorator {
+  const content = {
+    schema: { oneOf: ['Message', 'DryRun'].map((name) => ({ $ref: `#/components/schemas/${name}` })) },
+    examples: {
+      wait: { summary: 'With `wait`: it came that far, or ended', value: DELIVERED_EXAMPLE },
+      dryRun: { summary: 'With `dryRun`: what would happen', value: DRY_RUN_EXAMPLE },
+    },
+  };
+  return applyDecorators(
+    ApiExtraModels(MessageDto.Output, DryRunDto.Output),
+    ApiOkResponse({
+      description:
+        'With `wait`: the message came that far, or ended. With `dryRun`: what would happen; nothing was accepted',
+      content: { 'application/json': content },
+    }),
+  );
+}
+
+export const MESSAGES_LISTED: OperationOptions = {
+  summary: 'List messages',
+  description:
+    'In and out, of the sessions that the key may use; newest first: with `from` or `to` by `occurredAt`, else in the ' +
+    'order in which they were accepted or came in.',
+  idempotent: 'safe',
+  answer: { status: 200, type: MessagePageDto, example: { data: [DELIVERED_EXAMPLE], nextCursor: null } },
+  problems: ['invalid_cursor', 'invalid_recipient', 'not_found', 'session_not_allowed', 'wrong_key_mode'],
+};
 
 /** Codes that sending can answer, beside those of every operation. */
 export const SEND_PROBLEMS: ErrorCode[] = [
@@ -9,6 +73,7 @@ export const SEND_PROBLEMS: ErrorCode[] = [
   'wrong_key_mode',
   'not_found',
   'quoted_not_found',
+  'recipient_opted_out',
   'idempotency_key_reused',
   'idempotency_in_progress',
   'daily_limit_reached',

@@ -104,6 +104,8 @@ export class SessionLinkingController {
   @Scopes('sessions:manage')
   @Operation({
     summary: 'Show what is known of a session’s health',
+    description:
+      'Asks the node that runs the session, so it has to be started: what the page last proved, what is held back, what was quarantined. For finding out why a session does not do what it should; `GET /sessions/{session}` is enough to know whether it works.',
     idempotent: 'safe',
     answer: { status: 200, type: DiagnosticsDto, example: DIAGNOSTICS_EXAMPLE },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'invalid_state', 'node_unavailable'],

@@ -75,6 +75,8 @@ export class SessionShortcutsController {
   @Scopes('sessions:manage')
   @Operation({
     summary: 'Show whether the session is connected',
+    description:
+      'The session in three words (`status`) and in full; without `session` the only one of the tenant.',
     idempotent: 'safe',
     answer: {
       status: 200,

@@ -37,7 +37,7 @@ export class SessionsController {
     summary: 'Create a session',
     description: 'It is stopped at first; start it, then scan its QR code with the phone.',
     idempotent: 'by_key',
-    answer: { status: 201, type: SessionDto, example: CREATED },
+    answer: { status: 201, type: SessionDto, example: CREATED, located: true },
     problems: [
       'wrong_key_mode',
       'session_not_allowed',
@@ -76,6 +76,8 @@ export class SessionsController {
   @Scopes('sessions:manage')
   @Operation({
     summary: 'Show a session',
+    description:
+      'By id or name. `state` says what it is doing, `reason` and `reasonText` why, `action` what you can do about it.',
     idempotent: 'safe',
     answer: { status: 200, type: SessionDto, example: SESSION_EXAMPLE },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed'],
@@ -87,7 +89,8 @@ export class SessionsController {
   @Patch(':session')
   @Scopes('sessions:manage')
   @Operation({
-    summary: 'Change the name or the daily cap of a session',
+    summary: 'Change the settings of a session',
+    description: 'Name, daily cap, pacing, typing and strict order; only the fields that are sent change.',
     idempotent: 'idempotent',
     answer: { status: 200, type: SessionDto, example: SESSION_EXAMPLE },
     problems: ['not_found', 'wrong_key_mode', 'session_not_allowed', 'name_taken'],

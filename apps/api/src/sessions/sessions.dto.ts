@@ -64,8 +64,8 @@ const waitSchema = z.coerce
   .number()
   .int()
   .min(0)
-  .max(25)
-  .describe('Seconds to wait for a QR code, when there is none yet');
+  .max(30)
+  .describe('Seconds to wait for a QR code, when there is none yet; at most 30');
 
 export const QR_FORMATS = ['json', 'png', 'svg', 'terminal'] as const;
 export type QrFormat = (typeof QR_FORMATS)[number];
@@ -100,8 +100,32 @@ const nodeDiagnostics = NODE_COMMANDS['session.diagnostics'].response.omit({
   snapshot: true,
   browserPid: true,
 });
+const { shape: told } = nodeDiagnostics;
 const diagnosticsSchema = nodeDiagnostics
   .extend({
+    waVersion: told.waVersion.describe('Version of WhatsApp Web; null while no page is loaded'),
+    shims: told.shims.describe(
+      'Corrections of WhatsApp Web by this version, and whether the page needed each',
+    ),
+    brokenContracts: told.brokenContracts.describe(
+      'Parts of WhatsApp Web that this version needs and the page does not have; with any of them sends are held',
+    ),
+    lastProbe: told.lastProbe.describe(
+      'The last look whether the page answers: when, with what result, in how many ms',
+    ),
+    lastInboundAt: told.lastInboundAt.describe('When a message last came in'),
+    lastAckAt: told.lastAckAt.describe('When WhatsApp last acknowledged a message'),
+    restartsLastHour: told.restartsLastHour.describe(
+      'Starts of the browser after failures, within the last hour',
+    ),
+    memoryBytes: told.memoryBytes.describe(
+      'Memory of its browser (PSS of all its processes); null: none runs',
+    ),
+    sandbox: told.sandbox.describe('Whether its browser runs in the sandbox of Chromium'),
+    quarantinedEvents: told.quarantinedEvents.describe(
+      'What the node set aside because it could not be read or was refused, by its own count',
+    ),
+    pendingEvents: told.pendingEvents.describe('Facts that the node has still to hand over to the api'),
     session: sessionSchema,
     queue: z.object({
       queued: z.int().describe('Messages that wait to be sent'),

@@ -29,7 +29,12 @@ export class TenantController {
     summary: 'Create a tenant',
     description: 'With `firstKey` (may be empty) the answer holds an API key for it, shown this once.',
     idempotent: 'by_key',
-    answer: { status: 201, type: CreatedTenantDto, example: { ...TENANT_EXAMPLE, firstKey: null } },
+    answer: {
+      status: 201,
+      type: CreatedTenantDto,
+      example: { ...TENANT_EXAMPLE, firstKey: null },
+      located: true,
+    },
   })
   async create(
     @CurrentTenant() operatorTenantId: string,
@@ -47,6 +52,7 @@ export class TenantController {
   @Scopes('admin')
   @Operation({
     summary: 'List tenants',
+    description: 'All tenants of this installation, newest first.',
     idempotent: 'safe',
     answer: { status: 200, type: TenantPageDto, example: { data: [TENANT_EXAMPLE], nextCursor: null } },
     problems: ['invalid_cursor'],
@@ -59,6 +65,7 @@ export class TenantController {
   @Scopes('admin')
   @Operation({
     summary: 'Show a tenant',
+    description: 'Its name, its status and its limits.',
     idempotent: 'safe',
     answer: { status: 200, type: TenantDto, example: TENANT_EXAMPLE },
     problems: ['not_found'],

@@ -26,6 +26,8 @@ export class LimitsController {
   @Scopes()
   @Operation({
     summary: 'Show the limits that apply to this key and tenant',
+    description:
+      'Requests per minute of key and tenant, messages per UTC day and what is left of them, and how many sessions the tenant may have. Any key may ask.',
     idempotent: 'safe',
     answer: { status: 200, type: LimitsDto, example: EXAMPLE },
   })

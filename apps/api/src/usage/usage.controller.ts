@@ -26,6 +26,7 @@ export class UsageController {
     description: 'A key that is bound to sessions sees those only.',
     idempotent: 'safe',
     answer: { status: 200, type: UsageDto, example: EXAMPLE },
+    problems: ['not_found', 'session_not_allowed', 'wrong_key_mode'],
   })
   get(@CurrentKey() auth: AuthContext, @Query() query: UsageQueryDto): Promise<Usage> {
     return this.usage.get(auth, query);

@@ -46,7 +46,7 @@ export class WebhooksController {
     description:
       'From now on every event is posted to the URL, at least once, signed as Standard Webhooks 1.0 says. The secret is in the answer, this once: repeated with its Idempotency-Key the request answers 201 with the same webhook and `secret` null. Whoever lost it asks for a new one with `rotate-secret`.',
     idempotent: 'by_key',
-    answer: { status: 201, type: WebhookWithSecretDto, example: WITH_SECRET },
+    answer: { status: 201, type: WebhookWithSecretDto, example: WITH_SECRET, located: true },
     problems: [
       'not_found',
       'session_not_allowed',

@@ -1,9 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { loggedEventTypeSchema } from '#contracts';
 import { sessionReferenceSchema } from '../../sessions/index.js';
-
-const seqSchema = z.string().regex(/^\d{1,15}$/, 'must be the seq of an event, or 0');
+import { eventTypesSchema, seqSchema } from '../event-fields.js';
 
 const streamQuerySchema = z.strictObject({
   after: seqSchema
@@ -12,13 +10,7 @@ const streamQuerySchema = z.strictObject({
     .describe(
       'Begin behind this `seq`; 0: with the oldest event that is kept; left out: with what happens now',
     ),
-  types: z
-    .string()
-    .max(2_000)
-    .transform((list) => list.split(','))
-    .pipe(z.array(loggedEventTypeSchema))
-    .optional()
-    .describe('Only events of these types, separated by commas'),
+  types: eventTypesSchema.optional(),
   session: sessionReferenceSchema.optional(),
 });
 export type StreamQuery = z.infer<typeof streamQuerySchema>;

@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_STATUS, type ErrorCode } from '#contracts';
 import { API_PREFIX } from '../request.js';
-import { PROBLEM_SCHEMA, RESPONSE_HEADERS } from './components.js';
+import { OTHER_HEADERS, PROBLEM_SCHEMA, RESPONSE_HEADERS, type OtherHeader } from './components.js';
+import { PROBLEM_EXAMPLES } from './problem-examples.js';
 
 /** An operation of the document, as far as it is touched here. */
 interface DocumentedOperation {
@@ -14,6 +14,7 @@ interface DocumentedOperation {
   'x-idempotent'?: string;
   'x-problems'?: ErrorCode[];
   'x-other-types'?: string[];
+  'x-located'?: boolean;
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
@@ -25,6 +26,18 @@ const WITH_BODY: ErrorCode[] = [
   'payload_too_large',
   'unsupported_media_type',
 ];
+/** Answered with a `Retry-After`, at least where that can be said. */
+const WITH_RETRY_AFTER: ReadonlySet<ErrorCode> = new Set([
+  'rate_limited',
+  'daily_limit_reached',
+  'pairing_limit_reached',
+  'stream_limit_reached',
+  'idempotency_in_progress',
+  'qr_not_available',
+  'service_unavailable',
+  'node_unavailable',
+  'capacity_exhausted',
+]);
 const BY_KEY: ErrorCode[] = ['invalid_request', 'idempotency_key_reused', 'idempotency_in_progress'];
 
 const IDEMPOTENCY_HEADER = {
@@ -40,7 +53,8 @@ const IDEMPOTENCY_HEADER = {
 export function completeDocument(document: OpenAPIObject): OpenAPIObject {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Problem: PROBLEM_SCHEMA };
-  components.headers = RESPONSE_HEADERS;
+  components.headers = { ...RESPONSE_HEADERS, ...OTHER_HEADERS };
+  components.examples = PROBLEM_EXAMPLES;
   for (const [url, path] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = path[method] as unknown as DocumentedOperation | undefined;
@@ -55,18 +69,24 @@ function completeOperation(operation: DocumentedOperation, isLimited: boolean): 
   const isByKey = operation['x-idempotent'] === 'by_key';
   addOtherTypes(operation);
   if (isByKey) operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_HEADER];
-  const headerNames = Object.keys(RESPONSE_HEADERS).filter((name) => isLimited || name === 'X-Request-Id');
-  const headers = Object.fromEntries(
-    headerNames.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-  );
+  const everywhere = Object.keys(RESPONSE_HEADERS).filter((name) => isLimited || name === 'X-Request-Id');
+  const ofSuccess: OtherHeader[] = [
+    ...(operation['x-located'] ? (['Location'] as const) : []),
+    ...(isByKey ? (['Idempotent-Replayed'] as const) : []),
+  ];
+  delete operation['x-located'];
   for (const response of Object.values(operation.responses))
-    response.headers = { ...headers, ...response.headers };
+    response.headers = { ...headersOf([...everywhere, ...ofSuccess]), ...response.headers };
   const codes = codesOf(operation, isByKey, isLimited);
   operation['x-problems'] = codes;
   for (const status of new Set(codes.map((code) => ERROR_STATUS[code]))) {
     const ofStatus = codes.filter((code) => ERROR_STATUS[code] === status);
-    operation.responses[String(status)] ??= problemResponse(status, ofStatus);
+    operation.responses[String(status)] ??= problemResponse(status, ofStatus, everywhere);
   }
+}
+
+function headersOf(names: readonly string[]): Record<string, { $ref: string }> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 /** Writes out the mark of an answer that comes in several content types. */
@@ -102,18 +122,16 @@ function codesOf(operation: DocumentedOperation, isByKey: boolean, isLimited: bo
   return [...codes].sort((a, b) => ERROR_STATUS[a] - ERROR_STATUS[b] || (a < b ? -1 : 1));
 }
 
-function problemResponse(status: number, codes: ErrorCode[]) {
-  const example = {
-    type: `urn:wagate:problem:${codes[0] ?? 'internal'}`,
-    title: STATUS_CODES[status] ?? 'Error',
-    status,
-    detail: 'What is wrong with this request',
-    code: codes[0],
-    requestId: 'req_01k2m3n4p5q6r7s8t9v0w1x2y3',
-  };
+function problemResponse(status: number, codes: ErrorCode[], everywhere: string[]) {
+  const names = [
+    ...everywhere,
+    ...(codes.some((code) => WITH_RETRY_AFTER.has(code)) ? ['Retry-After'] : []),
+    ...(status === 401 ? ['WWW-Authenticate'] : []),
+  ];
+  const examples = Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]));
   return {
     description: codes.map((code) => `\`${code}\``).join(', '),
-    headers: { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } },
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, example } },
+    headers: headersOf(names),
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples } },
   };
 }

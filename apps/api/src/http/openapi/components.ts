@@ -23,7 +23,8 @@ export const PROBLEM_SCHEMA = {
     outcome: {
       type: 'string',
       enum: ['not_sent', 'unknown'],
-      description: 'Whether what was asked for may have happened all the same',
+      description:
+        'Whether what was asked for may have happened all the same. `not_sent`: it did not, repeat freely. `unknown`, and on a 5xx also when it is left out: repeat only with the Idempotency-Key that the request had, else look first',
     },
   },
 };
@@ -42,3 +43,19 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string' },
   },
 } as const;
+
+/** Headers of some answers. */
+export const OTHER_HEADERS = {
+  'Retry-After': {
+    description: 'Seconds after which to try again, where that can be said',
+    schema: { type: 'integer', minimum: 0 },
+  },
+  'WWW-Authenticate': { description: 'Always `Bearer`', schema: { type: 'string' } },
+  Location: { description: 'Path of what the request made', schema: { type: 'string' } },
+  'Idempotent-Replayed': {
+    description:
+      '`true` when this is the answer to an earlier request with the same Idempotency-Key; else left out',
+    schema: { type: 'string' },
+  },
+} as const;
+export type OtherHeader = keyof typeof OTHER_HEADERS;

@@ -5,6 +5,7 @@ export const DIAGNOSIS_CODES = [
   'scheduled',
   'session_paused',
   'session_not_connected',
+  'session_cannot_send',
   'waiting_for_retry',
   'chat_blocked',
   'paced',

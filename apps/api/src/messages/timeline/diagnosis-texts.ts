@@ -1,38 +1,7 @@
-import type { SendOutcome, SessionAction, SessionState } from '#contracts';
+import type { SendOutcome } from '#contracts';
 import type { SessionEndCode } from '../../sessions/index.js';
 import type { DiagnosisFacts } from './diagnosis-facts.js';
 import { times } from './plain-words.js';
-
-const ACTION_ADVICE: Record<SessionAction, string> = {
-  scan_qr: 'Scan the QR code of the session with the phone.',
-  open_phone: 'Open WhatsApp on the phone and see that it is online.',
-  relink: 'Start the session and link the phone again.',
-  restart: 'Restart the session.',
-  start: 'Start the session.',
-};
-
-/** What to do so that the session is connected. */
-export function adviceForSession({
-  state,
-  action,
-}: {
-  state: SessionState;
-  action: SessionAction | null;
-}): string {
-  if (action !== null) return ACTION_ADVICE[action];
-  switch (state) {
-    case 'stopped':
-      return ACTION_ADVICE.start;
-    case 'pairing':
-      return ACTION_ADVICE.scan_qr;
-    case 'logged_out':
-      return ACTION_ADVICE.relink;
-    case 'failed':
-      return ACTION_ADVICE.restart;
-    default:
-      return 'Wait: it comes back by itself.';
-  }
-}
 
 interface Failure {
   why: string;

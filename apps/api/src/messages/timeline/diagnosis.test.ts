@@ -59,6 +59,12 @@ type Row = [
 
 const TABLE: Row[] = [
   [
+    'session_cannot_send',
+    { dueAt: at('12:33'), session: { ...connected, reason: 'contract_broken', since: at('12:03') } },
+    /^First in the queue; the session cannot send since 12:03 UTC: WhatsApp Web changed .+ sends are held\.$/,
+    /^Tell the operator: a newer version .+ It expires at/,
+  ],
+  [
     'in_queue',
     { ahead: 3 },
     /^Queued behind 3 messages; the session is connected\.$/,

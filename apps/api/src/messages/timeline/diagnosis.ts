@@ -1,8 +1,9 @@
 import { REASON_TEXT, type MessageStatus } from '#contracts';
 import { said, type Diagnosis, type DiagnosisFacts } from './diagnosis-facts.js';
-import { adviceForFailure, adviceForSession, whyFailed } from './diagnosis-texts.js';
+import { adviceForFailure, whyFailed } from './diagnosis-texts.js';
 import { clock, times } from './plain-words.js';
 import { ofQueued } from './queued-diagnosis.js';
+import { adviceForSession } from './session-advice.js';
 
 /** Says in plain words how a message stands, and what can be done about it. */
 export function diagnose(facts: DiagnosisFacts): Diagnosis {

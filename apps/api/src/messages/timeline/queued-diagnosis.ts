@@ -1,7 +1,7 @@
 import { PAUSE_TEXT, REASON_TEXT } from '#contracts';
 import { COUNTED_AHEAD, said, type Diagnosis, type DiagnosisFacts } from './diagnosis-facts.js';
-import { adviceForSession } from './diagnosis-texts.js';
 import { clock, clockToSeconds } from './plain-words.js';
+import { adviceForSession } from './session-advice.js';
 
 /** How a message that waits to be sent stands. */
 export function ofQueued(facts: DiagnosisFacts): Diagnosis {
@@ -12,6 +12,10 @@ export function ofQueued(facts: DiagnosisFacts): Diagnosis {
   if (session.state !== 'connected' || !session.isRunning) {
     const why = `the session is ${session.state} since ${clock(session.since, now)}: ${REASON_TEXT[session.reason]}`;
     return said('session_not_connected', `${place}; ${why}`, `${adviceForSession(session)} ${ends}`);
+  }
+  if (session.reason === 'contract_broken') {
+    const why = `the session cannot send since ${clock(session.since, now)}: ${REASON_TEXT[session.reason]}`;
+    return said('session_cannot_send', `${place}; ${why}`, `${adviceForSession(session)} ${ends}`);
   }
   if (dueAt > now && attempts === 0) {
     return said('scheduled', `It is to leave at ${clock(dueAt, now)}.`, `Nothing has to be done. ${ends}`);

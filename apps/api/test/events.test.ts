@@ -94,7 +94,13 @@ describe('events', () => {
     });
     await messaging.node.become(session.id, snapshot({ state: 'logged_out', reason: 'unlinked' }));
     const [failed] = await eventsOf(tenant, 'message.failed');
-    expect(failed?.data).toMatchObject({ messageId: body.id, error: { code: 'session_logged_out' } });
+    expect(failed?.data).toMatchObject({
+      messageId: body.id,
+      error: {
+        code: 'session_logged_out',
+        message: 'The session was logged out before the message left.',
+      },
+    });
     expect(await eventsOf(tenant, 'session.logged_out')).toHaveLength(1);
   });
 

@@ -61,7 +61,8 @@ export class ApiKeyController {
   @Scopes('keys:manage')
   @Operation({
     summary: 'Replace an API key',
-    description: 'Answers a new key with the same rights. The old one works for `overlapSeconds` more.',
+    description:
+      'Answers a new key with the same rights. The old one works for `overlapSeconds` more. The new key is an object of its own, hence 201.',
     idempotent: 'by_key',
     answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE, located: true },
     problems: ['not_found', 'invalid_state', 'session_not_allowed', 'wrong_key_mode'],

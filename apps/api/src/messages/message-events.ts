@@ -1,6 +1,7 @@
 import type { EventType, MessageStatus } from '#contracts';
 import type { NewEvent } from '../events/index.js';
 import type { MessageState } from './message-changes.js';
+import { errorOf } from './message-resource.js';
 
 /** What a tenant is told when a message gets a status; of the others there is nothing to tell. */
 const TYPE_OF_STATUS: Partial<Record<MessageStatus, EventType>> = {
@@ -25,13 +26,13 @@ export function statusEvents(messages: readonly MessageState[]): NewEvent[] {
 }
 
 function statusData(message: MessageState): NewEvent['data'] {
-  const { id, chatId, status, ack, errorCode, waMessageId, sentAt, deliveredAt, readAt } = message;
+  const { id, chatId, status, ack, waMessageId, sentAt, deliveredAt, readAt } = message;
   return {
     messageId: id,
     chatId,
     status,
     ack,
-    error: errorCode === null ? null : { code: errorCode },
+    error: errorOf(message),
     waMessageId,
     sentAt,
     deliveredAt,

@@ -212,7 +212,11 @@ function quotedOf({ quotedMessageId, quotedWaMessageId }: StoredMessage): Messag
   return { id: quotedMessageId, waMessageId: quotedWaMessageId };
 }
 
-function errorOf({ errorCode, errorDetail }: StoredMessage): MessageResource['error'] {
+/** Why a message failed or expired, as it is shown in the message and in its events. */
+export function errorOf({
+  errorCode,
+  errorDetail,
+}: Pick<StoredMessage, 'errorCode' | 'errorDetail'>): MessageResource['error'] {
   if (errorCode === null) return null;
   return { code: errorCode, message: errorDetail ?? textOf(errorCode) };
 }

@@ -9,6 +9,7 @@ import { MessagesService } from './messages.service.js';
 import { SendMessageDto, SendQueryDto, SendTextDto } from './send-request.js';
 import {
   DELIVERED_EXAMPLE,
+  DOWNLOADING_EXAMPLE,
   MEDIA_FORM,
   MESSAGES_LISTED,
   SEND_ACCEPTED,
@@ -145,9 +146,10 @@ export class MessagesController {
     summary: 'Download the file of a message from WhatsApp again',
     description:
       'For a file that is `failed` or `expired`; one that is stored, or on its way, stays as it is. How it ends is in ' +
-      'the message, and told by `media.ready` or `media.failed`.',
+      'the message, and told by `media.ready` or `media.failed`. The scope for reading is enough: the file ' +
+      'is part of the message.',
     idempotent: 'idempotent',
-    answer: { status: 202, type: MessageDto, example: MESSAGE_EXAMPLE },
+    answer: { status: 202, type: MessageDto, example: DOWNLOADING_EXAMPLE },
     problems: ['not_found', 'session_not_connected', 'media_gone', 'media_not_downloadable'],
   })
   downloadAgain(@CurrentKey() auth: AuthContext, @Param() { id }: MessageParams): Promise<MessageResource> {

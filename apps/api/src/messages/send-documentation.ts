@@ -16,6 +16,30 @@ export const DELIVERED_EXAMPLE: MessageResource = {
   sentAt: '2026-01-01T09:40:01.000Z',
   deliveredAt: '2026-01-01T09:40:03.000Z',
 };
+/** A message that came in, whose file is fetched again. */
+export const DOWNLOADING_EXAMPLE: MessageResource = {
+  ...MESSAGE_EXAMPLE,
+  direction: 'in',
+  origin: 'contact',
+  from: MESSAGE_EXAMPLE.to,
+  to: MESSAGE_EXAMPLE.from,
+  type: 'image',
+  text: null,
+  media: {
+    id: 'med_01kb6x2vb8c7j0m4qf5t9wz3ye',
+    state: 'pending',
+    mimeType: 'image/jpeg',
+    filename: null,
+    size: 48_213,
+    sha256: null,
+    url: null,
+    error: 'download_failed',
+  },
+  status: 'received',
+  waMessageId: '3EB0C431C26A1916E07A',
+  clientRef: null,
+  expiresAt: null,
+};
 const DRY_RUN_EXAMPLE: DryRun = {
   dryRun: true,
   session: { id: 'ses_01kb6x2vb8c7j0m4qf5t9wz3ye', name: 'support', state: 'connected' },

@@ -49,7 +49,7 @@ export class SessionShortcutsController {
   @Operation({
     summary: 'Create or start a session and get its QR code',
     description:
-      'With `name`, the session of that name is created unless it exists; with neither, the only session is meant and one is created for a tenant without any. `qr` is null when the session is linked already, or when there was none within `wait` seconds.',
+      'With `name`, the session of that name is created unless it exists; with neither, the only session is meant and one is created for a tenant without any. `qr` is null when the session is linked already, or when there was none within `wait` seconds. It answers 200 whether it created the session or not, and takes no Idempotency-Key: repeated with the same `name` it finds what it made.',
     idempotent: 'idempotent',
     answer: { status: 200, type: InitializedSessionDto, example: { session: PAIRING, qr: QR } },
     problems: [

@@ -136,7 +136,7 @@ export class WebhooksController {
   @Operation({
     summary: 'Replace the secret of a webhook',
     description:
-      'For `overlapSeconds` more each post carries two signatures, by the new and by the old secret.',
+      'For `overlapSeconds` more each post carries two signatures, by the new and by the old secret. The webhook stays the same object, hence 200.',
     idempotent: 'by_key',
     answer: { status: 200, type: WebhookWithSecretDto, example: WITH_SECRET },
     problems: ['not_found'],

@@ -11,18 +11,23 @@ import {
   VISIBLE,
   type MessageFilter,
   type MessageRange,
+  type Place,
 } from '../message-list.js';
 import { isOfFew, MessageScan } from './message-scan.js';
-import type { FoundMessage, SearchScope } from './search-scope.js';
+import { byNewest, byNewestId, type FoundMessage, type SearchScope } from './search-scope.js';
 import { BLOCK_SIZE, says, wantedWords } from './search-terms.js';
 import { WordIndex, type IndexProgress } from './word-index.js';
 
 /** Newest messages that are not in the index yet and are looked through one by one; more only when it lags behind. */
 const MOST_FRESH = 1_000;
+/** Messages that moved in time and are looked through one by one; with more, a search by time goes through all blocks. */
+const MOST_MOVED = 1_000;
 /** Messages with the words that are looked at to learn how many of them fit the other filters: each is a look-up. */
 const SAMPLE = 300;
 /** Where few messages fit the filters, so many of them are looked through before the words are counted. */
 const MOST_AT_FIRST = 4_000;
+/** Blocks by time that overlap with the newest, so that the search goes on to them. */
+const MORE_BLOCKS = 2;
 /** Looking a message up in the index takes as long as looking through so many where an index leads to them. */
 const LOOKS_PER_LOOKUP = 2;
 
@@ -54,8 +59,10 @@ export class MessageSearch {
       // Of few, all are looked through for as long as the index lags behind.
       if (!isAll && isOfFew(filter) && (await scan.goOn(Infinity))) return scan.found;
       if (!progress) return fresh;
-      const older = await findOlder(scope, await WordIndex.open(scope, progress), scan);
-      return [...fresh, ...scan.found, ...older];
+      // Before the blocks are looked up: what no longer moves then has been counted in with its block.
+      const moved = await findMoved(scope);
+      const older = await findOlder(scope, await WordIndex.open(scope, progress, !moved.isAll), scan);
+      return [...fresh, ...moved.found, ...scan.found, ...older];
     });
     return inOrder(found, filter).slice(0, range.limit);
   }
@@ -63,19 +70,43 @@ export class MessageSearch {
 
 async function findProgress(query: Query, tenantId: string): Promise<IndexProgress | undefined> {
   const [progress] = await query<IndexProgress & object>(
-    `SELECT number, upto_id AS "uptoId", indexed::float8 AS indexed FROM search_progress WHERE tenant_id = $1`,
+    `SELECT number, upto_id AS "uptoId", indexed::float8 AS indexed, untimed_from IS NULL AS "isTimed"
+     FROM search_progress WHERE tenant_id = $1`,
     [tenantId],
   );
   return progress;
 }
 
 async function findFresh(
-  { query, auth, filter, wanted, range }: SearchScope,
+  scope: SearchScope,
   uptoId: string,
 ): Promise<{ fresh: FoundMessage[]; isAll: boolean }> {
+  const { found, looked } = await lookThrough(scope, (place) => `m.id > ${place(uptoId)}`);
+  return { fresh: found, isAll: looked < MOST_FRESH };
+}
+
+/** Of messages that another time was noted for, and not counted in with their blocks yet, those that fit. */
+async function findMoved(scope: SearchScope): Promise<{ found: FoundMessage[]; isAll: boolean }> {
+  const { query, auth, filter } = scope;
+  if (!isByTime(filter)) return { found: [], isAll: true };
+  const noted = await query<{ id: string }>(
+    `SELECT message_id AS id FROM search_again WHERE tenant_id = $1 LIMIT ${String(MOST_MOVED + 1)}`,
+    [auth.tenantId],
+  );
+  if (noted.length === 0 || noted.length > MOST_MOVED) return { found: [], isAll: noted.length === 0 };
+  const ids = noted.map(({ id }) => id);
+  const { found } = await lookThrough(scope, (place) => `m.id = ANY(${place(ids)})`);
+  return { found, isAll: true };
+}
+
+/** Messages that meet a condition and fit the filters, compared one by one; the newest of them where they are many. */
+async function lookThrough(
+  { query, auth, filter, wanted, range }: SearchScope,
+  condition: (place: Place) => string,
+): Promise<{ found: FoundMessage[]; looked: number }> {
   const values: unknown[] = visibility(auth);
   const place = placeIn(values);
-  const conditions = [`m.id > ${place(uptoId)}`, ...filterConditions(filter, place)];
+  const conditions = [condition(place), ...filterConditions(filter, place)];
   if (filter.sessionId !== undefined) conditions.push(`m.session_id = ${place(filter.sessionId)}`);
   if (range.after) conditions.push(behind(filter, range.after, place));
   const rows = await query<FoundMessage & { content: MessageContent }>(
@@ -85,7 +116,7 @@ async function findFresh(
      ORDER BY m.id DESC LIMIT ${String(MOST_FRESH)}`,
     values,
   );
-  return { fresh: rows.filter(({ content }) => says(content, wanted)), isAll: rows.length < MOST_FRESH };
+  return { found: rows.filter(({ content }) => says(content, wanted)), looked: rows.length };
 }
 
 /** With further filters, the way that leads past fewer messages: from the words to the filters, or back. */
@@ -94,29 +125,31 @@ async function findOlder(
   index: WordIndex,
   scan: MessageScan,
 ): Promise<FoundMessage[]> {
-  const { sessionId, ...others } = filter;
-  if (Object.values(others).every((value) => value === undefined)) return index.find();
+  if (index.blocks.length === 0) return [];
+  const { sessionId, from: _from, to: _to, ...others } = filter;
+  const isAny = Object.values(others).every((value) => value === undefined);
+  if (isAny && !isByTime(filter)) return index.find();
 
   const perBlock = Math.max(1, await index.countPerBlock());
-  const holders = perBlock * (index.newest + 1);
+  const holders = perBlock * index.blocks.length;
+  const enough = MORE_BLOCKS + Math.ceil(range.limit / perBlock);
   let byWords = holders;
-  if (!isByTime(filter) && !isOfFew(filter)) {
-    const to = Math.max(0, index.newest - Math.floor(SAMPLE / perBlock));
-    const sample = await index.findFiltered({ to, most: SAMPLE });
+  if (isByTime(filter)) {
+    if (isAny && sessionId === undefined) byWords = Math.min(holders, perBlock * enough);
+  } else if (!isOfFew(filter)) {
+    const blocks = index.blocks.slice(0, Math.floor(SAMPLE / perBlock) + 1);
+    const sample = await index.findFiltered({ blocks, most: SAMPLE });
     if (sample.length >= range.limit) return sample;
     if (sample.length > 0) byWords = Math.min(holders, (SAMPLE * range.limit) / sample.length);
   }
   const byFilters = (BLOCK_SIZE * range.limit) / perBlock;
   const most = byWords * (isOfFew(filter) || sessionId !== undefined ? LOOKS_PER_LOOKUP : 1);
   if (byFilters < most && (await scan.goOn(Math.max(most, MOST_AT_FIRST)))) return scan.found;
-  return index.findFiltered();
+  return isByTime(filter) ? index.findByTime(enough) : index.findFiltered();
 }
 
 /** Each once: one may have been indexed between the two looks. */
 function inOrder(found: readonly FoundMessage[], filter: MessageFilter): string[] {
-  const byTime = isByTime(filter);
   const rows = [...new Map(found.map((one) => [one.id, one])).values()];
-  const ids = (a: FoundMessage, b: FoundMessage) => (a.id < b.id ? 1 : -1);
-  rows.sort((a, b) => (byTime ? b.at.getTime() - a.at.getTime() || ids(a, b) : ids(a, b)));
-  return rows.map(({ id }) => id);
+  return rows.toSorted(isByTime(filter) ? byNewest : byNewestId).map(({ id }) => id);
 }

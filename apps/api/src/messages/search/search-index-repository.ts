@@ -4,6 +4,14 @@ import { Database, type Query } from '#database';
 import { BLOCK_SIZE, searchableText, toTerms, wordsOf } from './search-terms.js';
 
 const BATCH = 300;
+const UNTIMED_BATCH = 2_000;
+
+interface Progress {
+  number: number;
+  uptoId: string;
+  indexed: number;
+  untimedFrom: string | null;
+}
 
 interface Unindexed {
   id: string;
@@ -11,10 +19,12 @@ interface Unindexed {
   content: MessageContent;
 }
 
+const PROGRESS = `SELECT number, upto_id AS "uptoId", indexed::float8 AS indexed, untimed_from AS "untimedFrom"
+  FROM search_progress WHERE tenant_id = $1`;
 const DUE = {
   name: 'search_due',
   text: `SELECT t.id FROM tenants t LEFT JOIN search_progress p ON p.tenant_id = t.id
-    WHERE EXISTS (SELECT FROM search_again a WHERE a.tenant_id = t.id)
+    WHERE p.untimed_from IS NOT NULL OR EXISTS (SELECT FROM search_again a WHERE a.tenant_id = t.id)
       OR (SELECT m.id FROM messages m WHERE m.tenant_id = t.id AND m.id > coalesce(p.upto_id, '')
         ORDER BY m.id LIMIT 1) <= $1`,
 };
@@ -41,6 +51,13 @@ const MISSED = {
     FROM messages m WHERE m.tenant_id = $1 AND m.id > $2 AND m.id <= $3
       AND (SELECT x.block FROM message_search x WHERE x.tenant_id = m.tenant_id AND x.message_id = m.id) IS NULL
     ORDER BY m.id LIMIT ${String(BATCH)}`,
+};
+/** What was indexed before the blocks had times, in the order of ids. */
+const UNTIMED = {
+  name: 'search_untimed',
+  text: `SELECT count(*)::int AS count, max(id) AS "lastId", wagate_widen_search_blocks($1, array_agg(id))
+    FROM (SELECT x.message_id AS id FROM message_search x WHERE x.tenant_id = $1 AND x.message_id > $2
+      ORDER BY x.message_id LIMIT ${String(UNTIMED_BATCH)}) x`,
 };
 const AGAIN = {
   name: 'search_again',
@@ -93,7 +110,24 @@ export class SearchIndexRepository {
     });
   }
 
-  /** Messages that say something else now. One that is not indexed yet will be, with what it says then. */
+  /** Goes on to take the times of what was indexed before blocks had them; resolves with the number of messages. */
+  async timeNext(tenantId: string): Promise<number> {
+    return this.exclusively(tenantId, async (query, { untimedFrom }) => {
+      if (untimedFrom === null) return 0;
+      const [timed] = await query<{ count: number; lastId: string | null }>(UNTIMED, [tenantId, untimedFrom]);
+      const { count = 0, lastId = null } = timed ?? {};
+      await query('UPDATE search_progress SET untimed_from = $2 WHERE tenant_id = $1', [
+        tenantId,
+        count < UNTIMED_BATCH ? null : lastId,
+      ]);
+      return count;
+    });
+  }
+
+  /**
+   * Messages that say something else now, or are of another time; the database widens the times of their blocks. One that
+   * is not indexed yet will be, with what it says then.
+   */
   async indexAgain(tenantId: string): Promise<number> {
     return this.exclusively(tenantId, async (query, progress) => {
       const rows = await query<Unindexed & { block: number | null }>(AGAIN, [tenantId]);
@@ -101,7 +135,7 @@ export class SearchIndexRepository {
       const indexed = rows.flatMap((row) => (row.block === null ? [] : [{ ...row, block: row.block }]));
       await query(
         `UPDATE message_search x SET terms = r.terms::tsvector FROM unnest($2::text[], $3::text[]) AS r (id, terms)
-         WHERE x.tenant_id = $1 AND x.message_id = r.id`,
+         WHERE x.tenant_id = $1 AND x.message_id = r.id AND x.terms IS DISTINCT FROM r.terms::tsvector`,
         [tenantId, indexed.map(({ id }) => id), indexed.map((row) => termsOf(progress.number, row))],
       );
       await query('DELETE FROM search_again WHERE tenant_id = $1 AND message_id = ANY($2)', [
@@ -120,7 +154,7 @@ export class SearchIndexRepository {
   /** Nothing is done, and 0 the answer, while another process is at it. */
   private exclusively(
     tenantId: string,
-    work: (query: Query, progress: { number: number; uptoId: string; indexed: number }) => Promise<number>,
+    work: (query: Query, progress: Progress) => Promise<number>,
   ): Promise<number> {
     return this.database.workerSql(async (query) => {
       const [lock] = await query<{ taken: boolean }>(
@@ -129,10 +163,7 @@ export class SearchIndexRepository {
       );
       if (!lock?.taken) return 0;
       await query('INSERT INTO search_progress (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING', [tenantId]);
-      const [progress] = await query<{ number: number; uptoId: string; indexed: number }>(
-        'SELECT number, upto_id AS "uptoId", indexed::float8 AS indexed FROM search_progress WHERE tenant_id = $1',
-        [tenantId],
-      );
+      const [progress] = await query<Progress & object>(PROGRESS, [tenantId]);
       return progress ? work(query, progress) : 0;
     });
   }

@@ -48,6 +48,7 @@ export class SearchIndex implements OnApplicationBootstrap, BeforeApplicationShu
     for (const tenantId of await this.repository.listDue(bound)) {
       indexed += await this.repository.indexNext(tenantId, bound);
       indexed += await this.repository.indexAgain(tenantId);
+      indexed += await this.repository.timeNext(tenantId);
     }
     return indexed;
   }

@@ -20,3 +20,13 @@ export interface FoundMessage {
 
 /** Where the time of a message is not needed. */
 export const EPOCH = `timestamptz 'epoch'`;
+
+/** The order of a list by time. */
+export function byNewest(a: FoundMessage, b: FoundMessage): number {
+  return b.at.getTime() - a.at.getTime() || byNewestId(a, b);
+}
+
+/** That of any other list. */
+export function byNewestId(a: FoundMessage, b: FoundMessage): number {
+  return a.id < b.id ? 1 : -1;
+}

@@ -4,6 +4,7 @@ import { Public } from '../auth/index.js';
 import { Operation, type ApiReply } from '../http/index.js';
 import { LivenessDto, READINESS_EXAMPLE, ReadinessDto, type Liveness } from './health.dto.js';
 import { HealthRegistry, type Readiness } from './health-registry.js';
+import { InstallationFigures } from './installation-figures.js';
 import { Metrics } from './metrics.js';
 
 @ApiTags('Operations')
@@ -12,6 +13,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthRegistry,
     private readonly metrics: Metrics,
+    private readonly figures: InstallationFigures,
   ) {}
 
   @Get('health/live')
@@ -50,6 +52,7 @@ export class HealthController {
     answer: { status: 200, contentType: 'text/plain' },
   })
   async show(@Res({ passthrough: true }) reply: ApiReply): Promise<string> {
+    await this.figures.refresh();
     const { registry } = this.metrics;
     void reply.header('Content-Type', registry.contentType);
     return registry.metrics();

@@ -5,6 +5,7 @@ import { MediaModule } from '../media/index.js';
 import { NodeRegistry, NodesModule, NODE_FRESH_MS } from '../nodes/index.js';
 import { HealthController } from './health.controller.js';
 import { HealthRegistry } from './health-registry.js';
+import { InstallationFigures } from './installation-figures.js';
 import { Metrics } from './metrics.js';
 
 /**
@@ -15,7 +16,7 @@ import { Metrics } from './metrics.js';
 @Module({
   imports: [MediaModule, NodesModule],
   controllers: [HealthController],
-  providers: [HealthRegistry, Metrics],
+  providers: [HealthRegistry, Metrics, InstallationFigures],
   exports: [HealthRegistry, Metrics],
 })
 export class HealthModule {

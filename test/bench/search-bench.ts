@@ -17,6 +17,10 @@ type Kind = [name: string, query: (asker: Asker) => Record<string, string>];
 const below = (most: number) => Math.floor(Math.random() * most);
 const someSession = ({ sessions }: Asker) => Math.floor(Math.random() ** 2 * sessions);
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS).toISOString();
+const someDay = () => {
+  const days = 1 + Math.random() * 170;
+  return { from: daysAgo(days + 1), to: daysAgo(days) };
+};
 const withSession = (session: number, more: Record<string, string> = {}) => ({
   session: `session-${String(session)}`,
   ...more,
@@ -31,13 +35,7 @@ const KINDS: Kind[] = [
   ['list by status, rare', () => ({ status: 'unknown_final' })],
   ['list by status, none', () => ({ status: 'queued' })],
   ['list by direction', () => ({ direction: below(2) ? 'in' : 'out' })],
-  [
-    'list by from and to, a day',
-    () => {
-      const days = 1 + Math.random() * 170;
-      return { from: daysAgo(days + 1), to: daysAgo(days) };
-    },
-  ],
+  ['list by from and to, a day', () => someDay()],
   [
     'list by session, status, from and to',
     (asker) => withSession(someSession(asker), { status: 'failed', from: daysAgo(90), to: daysAgo(60) }),
@@ -55,6 +53,11 @@ const KINDS: Kind[] = [
       const session = someSession(asker);
       return withSession(session, { chat: someChat(session), search: wordOf(below(200)) });
     },
+  ],
+  ['search, a common word in a day', () => ({ search: wordOf(below(1_000)), ...someDay() })],
+  [
+    'search in a session in a day',
+    (asker) => withSession(someSession(asker), { search: wordOf(below(1_000)), ...someDay() }),
   ],
   ['search in what failed', () => ({ search: wordOf(below(100)), status: 'failed' })],
 ];

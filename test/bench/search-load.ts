@@ -86,6 +86,11 @@ export class SearchLoad {
         rows.indexedOf(id),
       ]);
     }
+    // What its trigger would have done.
+    await this.client.query(
+      `SELECT wagate_widen_search_blocks(x.tenant_id, array_agg(x.message_id)) FROM message_search x
+       GROUP BY x.tenant_id, x.block`,
+    );
     for (const table of TABLES) {
       await this.client.query(`ALTER TABLE ${table} RESET (autovacuum_enabled)`);
       await this.client.query(`VACUUM (ANALYZE) ${table}`);

@@ -9,7 +9,8 @@ import { CLI_ACTOR } from '../../apps/api/src/audit/index.js';
 import { ApiKeyService } from '../../apps/api/src/api-keys/index.js';
 import { apiConfigSchema, type ApiConfig } from '../../apps/api/src/config.js';
 import { createApp } from '../../apps/api/src/create-app.js';
-import { HttpClient } from './http-client.js';
+import { DocumentedClient } from './documented-client.js';
+import type { HttpClient } from './http-client.js';
 import { migratedDatabase, type MigratedDatabase } from './migrated-database.js';
 
 export interface TestTenantOptions {
@@ -29,7 +30,7 @@ export interface TestTenant {
   tenantId: string;
   keyId: string;
   key: string;
-  /** Requests below `/api/v1` with the key. */
+  /** Requests below `/api/v1` with the key; an error that the document does not name for the operation is thrown. */
   client: HttpClient;
 }
 
@@ -129,5 +130,5 @@ async function makeKey(
   const database = app.get(Database, { strict: false });
   const created = await database.tenant(tenantId, (tx) => keys.issue(tx, tenantId, CLI_ACTOR, spec));
   const key = created.key ?? '';
-  return { tenantId, keyId: created.id, key, client: new HttpClient(`${baseUrl}/api/v1`, key) };
+  return { tenantId, keyId: created.id, key, client: new DocumentedClient(`${baseUrl}/api/v1`, key) };
 }

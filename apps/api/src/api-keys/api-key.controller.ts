@@ -45,7 +45,7 @@ export class ApiKeyController {
     description: 'The key is in the answer, this once. It can do no more than the key that creates it.',
     idempotent: 'by_key',
     answer: { status: 201, type: CreatedApiKeyDto, example: CREATED_EXAMPLE, located: true },
-    problems: ['session_not_allowed', 'wrong_key_mode'],
+    problems: ['not_found', 'session_not_allowed', 'wrong_key_mode'],
   })
   async create(
     @CurrentKey() auth: AuthContext,

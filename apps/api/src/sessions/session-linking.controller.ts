@@ -87,6 +87,7 @@ export class SessionLinkingController {
       'session_not_allowed',
       'invalid_state',
       'session_already_linked',
+      'qr_not_available',
       'pairing_limit_reached',
       'node_unavailable',
     ],

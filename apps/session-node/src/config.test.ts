@@ -5,7 +5,7 @@ import { sessionNodeConfigSchema } from './config.js';
 const REQUIRED = {
   API_URL: 'http://127.0.0.1:3000',
   INTERNAL_SECRET: 'z8f2kq1m7v3x9c5b0n4j6h8g2d1s7a3w',
-  PROFILES_DIR: '/tmp/profiles',
+  PROFILES_DIR: '/profiles',
   CHROME_PATH: '/usr/bin/chromium',
   S3_ENDPOINT: 'http://127.0.0.1:9000',
   S3_BUCKET: 'media',

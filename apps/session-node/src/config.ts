@@ -15,11 +15,15 @@ const MIB = 1024 * 1024;
 
 /** The api places sessions on nodes that it heard within 20 s: three heartbeats, so that two may be lost. */
 const LONGEST_HEARTBEAT_INTERVAL_MS = 6_000;
-/**
- * The api shows a session as connected for 30 s after a proof; the next one comes after a probe and with a heartbeat,
- * and both take time of their own.
- */
 const LONGEST_PROBE_INTERVAL_MS = 20_000;
+const LONGEST_PROBE_TIMEOUT_MS = 25_000;
+/**
+ * The api shows a session as connected for 30 s after a proof. The next one may come an interval and the whole time of
+ * a probe later, and waits for a heartbeat, which has its own way to the api.
+ */
+const LONGEST_WITHOUT_PROOF_MS = 28_000;
+
+type ProofField = 'PROBE_INTERVAL_MS' | 'PROBE_TIMEOUT_MS' | 'HEARTBEAT_INTERVAL_MS';
 
 /** The environment of a session-node. */
 export const sessionNodeConfigSchema = z
@@ -60,9 +64,9 @@ export const sessionNodeConfigSchema = z
     ),
 
     PROBE_INTERVAL_MS: countField(500, LONGEST_PROBE_INTERVAL_MS, 15_000).describe(
-      'Time between two probes of a connected page',
+      `Time between two probes of a connected page; with PROBE_TIMEOUT_MS and HEARTBEAT_INTERVAL_MS at most ${LONGEST_WITHOUT_PROOF_MS} together, as the api takes a connection as proven for 30 seconds`,
     ),
-    PROBE_TIMEOUT_MS: countField(500, 120_000, 10_000).describe(
+    PROBE_TIMEOUT_MS: countField(500, LONGEST_PROBE_TIMEOUT_MS, 10_000).describe(
       'Longest answer to a probe; after two misses the browser is killed and started again',
     ),
     START_TIMEOUT_MS: countField(5_000, 600_000, 120_000).describe(
@@ -72,7 +76,7 @@ export const sessionNodeConfigSchema = z
     SWEEP_INTERVAL_MS: countField(1_000, 3_600_000, 60_000).describe(
       "Time between two full readings of the page's message store",
     ),
-    HEARTBEAT_INTERVAL_MS: countField(200, LONGEST_HEARTBEAT_INTERVAL_MS, 5_000).describe(
+    HEARTBEAT_INTERVAL_MS: countField(200, LONGEST_HEARTBEAT_INTERVAL_MS, 3_000).describe(
       'Time between two heartbeats to the api',
     ),
     SHUTDOWN_TIMEOUT_MS: countField(1_000, 300_000, 30_000).describe(
@@ -82,7 +86,15 @@ export const sessionNodeConfigSchema = z
   .refine((config) => config.ALLOW_REMOTE || isLoopback(config.HOST), {
     path: ['HOST'],
     error: 'must be a loopback address unless ALLOW_REMOTE is true',
+  })
+  .refine((config) => withoutProofMs(config) <= LONGEST_WITHOUT_PROOF_MS, {
+    path: ['PROBE_INTERVAL_MS'],
+    error: `must be at most ${LONGEST_WITHOUT_PROOF_MS} together with PROBE_TIMEOUT_MS and HEARTBEAT_INTERVAL_MS`,
   });
+
+function withoutProofMs(config: Record<ProofField, number>): number {
+  return config.PROBE_INTERVAL_MS + config.PROBE_TIMEOUT_MS + config.HEARTBEAT_INTERVAL_MS;
+}
 
 /** The parsed environment. */
 export type SessionNodeConfig = z.infer<typeof sessionNodeConfigSchema>;

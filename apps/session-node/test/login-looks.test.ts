@@ -7,6 +7,8 @@ import { NodeHarness, textSend } from './support/node-harness.js';
 const ME = '4915112345761';
 const FRIEND = '4915112345762';
 const LOOKS_APART_MS = 5_000;
+/** Over before a doubt can have become the end. */
+const TYPING_MS = 4_500;
 
 describe('a page that says that the login is gone', () => {
   const harness = new NodeHarness('2026-09', { PROBE_INTERVAL_MS: '1000' });
@@ -55,6 +57,24 @@ describe('a page that says that the login is gone', () => {
         .slice(known)
         .map(({ state }) => state),
     ).toEqual(['interrupted', 'connected']);
+    expect(await harness.control('GET', `/sent?from=${ME}`)).toEqual([]);
+  }, 120_000);
+
+  it('gets no message either that the node had before, and that waited to be sent', async () => {
+    const order = { ...session, ...textSend(`${FRIEND}@c.us`, 'typed'), typingMs: TYPING_MS };
+    const answer = harness.command('message.send', order);
+    await waitFor(
+      async () => (await harness.control<unknown[]>('GET', `/chat-states?from=${ME}`)).length > 0,
+      { what: 'the typing to show', pollMs: 20 },
+    );
+    await says('UNPAIRED');
+    expect((await answer).body).toMatchObject({
+      outcome: 'not_sent',
+      code: 'session_not_connected',
+      retry: true,
+    });
+    await harness.control('POST', `/logins/${ME}/drop`, {});
+    await harness.waitForState(session, 'connected');
     expect(await harness.control('GET', `/sent?from=${ME}`)).toEqual([]);
   }, 120_000);
 

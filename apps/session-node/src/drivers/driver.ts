@@ -47,6 +47,8 @@ export interface DriverListener {
   onQr(qr: string): void;
   /** The link to WhatsApp may have changed: probe now. A hint; it may be missing or repeated. */
   onLinkHint(): void;
+  /** The login may be gone: nothing more may be sent until a probe finds it there. A hint, as `onLinkHint`. */
+  onLoginDoubt(): void;
   /** There is something to collect. A hint; it may be missing or repeated. */
   onActivity(): void;
   /** The page was loaded anew, and may have taken messages in before it could signal them. */
@@ -170,6 +172,12 @@ export abstract class Driver {
 
   /** Hands one message over with the id that was chosen for it. Sends of a session run one after the other. */
   abstract send(order: SendOrder): Promise<SendOutcome>;
+
+  /**
+   * While held, nothing more is handed over: a send that has not got so far, also one that waits in the driver, is
+   * `not_sent` with `session_not_connected`.
+   */
+  abstract holdSends(isHeld: boolean): void;
 
   /** Finds messages that were sent with a known id, under every form of the chat's id. */
   abstract lookup(

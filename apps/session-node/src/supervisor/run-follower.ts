@@ -54,6 +54,11 @@ export class RunFollower implements RunListener {
     if (desk.showQr(qr)) this.run.expectLink();
   }
 
+  onLoginDoubt(): void {
+    this.run.activeDriver?.holdSends(true);
+    this.parts.board.apply({ kind: 'login_doubted' });
+  }
+
   onActivity(): void {
     this.parts.inbox.poke();
   }
@@ -72,13 +77,15 @@ export class RunFollower implements RunListener {
     vitals.report = report;
     const { state } = board.status;
     board.learn(report);
-    if (this.doubt.look(report.link, login.linked) === 'gone') this.run.stop({ cause: 'unlinked' });
+    const found = this.doubt.look(report.link, login.linked);
+    this.run.activeDriver?.holdSends(found !== 'there');
+    if (found === 'gone') this.run.stop({ cause: 'unlinked' });
     else this.followState(state);
   }
 
   private lookAgain(): void {
     if (this.doubt.look('needs_login', true) === 'gone') this.run.stop({ cause: 'unlinked' });
-    else this.run.onLinkHint();
+    else this.run.onLoginDoubt();
   }
 
   private followState(before: SessionState): void {

@@ -5,6 +5,7 @@ import { AppError } from '#kernel';
 import { z } from 'zod';
 import { findTree, killTree, type BrowserRecord } from './browser-tree.js';
 import { readJsonFile, writeFileAtomically } from './files.js';
+import { cutTornRecords } from './leveldb-logs.js';
 import { Quarantine } from './quarantine.js';
 
 /** Folder below the profiles folder that deleted profiles go through. */
@@ -58,11 +59,15 @@ export class SessionFolder {
     await mkdir(this.profile, { recursive: true, mode: 0o700 });
   }
 
-  /** Frees the profile for a new browser: kills what still holds it, then removes Chromium's stale locks. */
-  async claim(killTimeoutMs: number): Promise<void> {
+  /**
+   * Frees the profile for a new browser: kills what still holds it, then removes Chromium's stale locks and what it
+   * left half written. Resolves with the bytes of the latter.
+   */
+  async claim(killTimeoutMs: number): Promise<number> {
     await this.create();
     await this.killBrowser(killTimeoutMs);
     await Promise.all(LOCKS.map((name) => rm(join(this.profile, name), { force: true })));
+    return cutTornRecords(this.profile);
   }
 
   /** Kills every process of this profile and forgets the record; resolves when none is left. */

@@ -16,6 +16,7 @@ export type RunEnd =
 export interface RunListener {
   onLaunching(): void;
   onQr(qr: string): void;
+  onLoginDoubt(): void;
   onProbe(report: ProbeReport, ms: number): void;
   onProbeFailed(ms: number): void;
   onActivity(): void;
@@ -44,6 +45,8 @@ export class SessionRun implements DriverListener {
   private deadline: NodeJS.Timeout | undefined;
   private probing = false;
   private probeAgain = false;
+  /** The login came into doubt after the probe under way began: what it saw may be older. */
+  private isOutrun = false;
   private misses = 0;
   private missedSlowly = false;
   private proven = false;
@@ -128,6 +131,13 @@ export class SessionRun implements DriverListener {
     this.scheduleProbe(0);
   }
 
+  onLoginDoubt(): void {
+    if (this.end || this.isLeaving) return;
+    this.isOutrun = true;
+    this.listener.onLoginDoubt();
+    this.scheduleProbe(0);
+  }
+
   onActivity(): void {
     if (!this.end) this.listener.onActivity();
   }
@@ -159,7 +169,8 @@ export class SessionRun implements DriverListener {
 
   private async open(): Promise<void> {
     const { settings } = this.context;
-    await this.folder.claim(settings.killTimeoutMs);
+    const bytes = await this.folder.claim(settings.killTimeoutMs);
+    if (bytes > 0) this.log.warn({ bytes }, 'the last browser left its profile half written; that was cut off');
     if (this.end) return;
     this.listener.onLaunching();
     this.expect(settings.startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });
@@ -204,10 +215,12 @@ export class SessionRun implements DriverListener {
   private async probe(): Promise<void> {
     const { clock, settings } = this.context;
     const startedMs = clock.monotonicMs();
+    this.isOutrun = false;
     try {
       const report = await withDeadline(this.driver.probe(), settings.probeTimeoutMs, 'a probe');
       if (this.end || this.isLeaving) return;
       this.misses = 0;
+      if (this.isOutrun) return;
       this.proven = report.proven;
       this.listener.onProbe(report, clock.monotonicMs() - startedMs);
     } catch (error) {

@@ -21,6 +21,8 @@ export type SessionSignal =
   | { kind: 'qr_shown' }
   | { kind: 'pairing_code_shown' }
   | { kind: 'probed'; report: ProbeReport }
+  /** Something says that the login may be gone; the next probe tells. */
+  | { kind: 'login_doubted' }
   | { kind: 'lost'; reason: LossReason }
   | { kind: 'unlinked' }
   | { kind: 'logged_out' }
@@ -95,6 +97,8 @@ function fromActive(current: SessionStatus, signal: SessionSignal): SessionStatu
       return current.state === 'pairing' ? status('pairing', 'pairing_code', 'open_phone') : current;
     case 'probed':
       return afterProbe(current, signal.report);
+    case 'login_doubted':
+      return current.state === 'connected' ? status('interrupted', 'network') : current;
     case 'lost':
       return status('interrupted', signal.reason);
     case 'unlinked':

@@ -63,15 +63,18 @@ export class GuardedClient extends WhatsAppWeb.Client {
     this.isLoaded = true;
   }
 
-  /** Replaces the library's: never rejects once the page was loaded. */
-  async inject(): Promise<void> {
+  /**
+   * Replaces the library's: never rejects once the page was loaded.
+   * @param failure why the try before this one failed, while the page loads
+   */
+  async inject(failure?: Error): Promise<void> {
     try {
-      await this.injectOnce();
+      await this.injectOnce(failure);
     } catch (error) {
       if (this.isClosing) return;
       const isPassing = error instanceof Error && PASSING.test(error.message);
       // The library follows navigations only once the page was loaded.
-      if (!this.isLoaded && isPassing && this.navigationsLeft-- > 0) return this.inject();
+      if (!this.isLoaded && isPassing && this.navigationsLeft-- > 0) return this.inject(error);
       if (!this.isLoaded) throw error;
       if (!isPassing) this.guard.onFault(error);
     }
@@ -97,8 +100,12 @@ export class GuardedClient extends WhatsAppWeb.Client {
     return new PageAgent(this.page);
   }
 
-  private async injectOnce(): Promise<void> {
-    if (!(await this.claimDocument())) return;
+  private async injectOnce(failure: Error | undefined): Promise<void> {
+    if (!(await this.claimDocument())) {
+      // Still the document in which it failed half-way: the page would stand there without our listeners.
+      if (failure) throw failure;
+      return;
+    }
     await this.waitForModules();
     await this.step(this.page?.evaluate(this.guard.script), 'loading the page script');
     await this.agent.call('prepare', []);

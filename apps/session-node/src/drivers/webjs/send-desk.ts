@@ -36,6 +36,8 @@ export class SendDesk {
     private readonly isGone: () => boolean,
     /** Gone, and nobody closed it. */
     private readonly isLost: () => boolean,
+    /** The page may have lost its login: nothing is handed over to it. */
+    private readonly isHeld: () => boolean,
   ) {}
 
   /** Never rejects. */
@@ -55,8 +57,10 @@ export class SendDesk {
 
   private async sendNow(order: TimedOrder): Promise<SendOutcome> {
     if (isOver(order)) return expired();
-    if (order.typingMs && !this.isGone()) await this.showTyping(order.chatId, order.typingMs);
+    if (order.typingMs && !this.isGone() && !this.isHeld())
+      await this.showTyping(order.chatId, order.typingMs);
     if (this.isGone()) return notSent('page_gone', 'the browser ended before the send began');
+    if (this.isHeld()) return held();
     const { content, media } = order;
     try {
       if (content.type === 'text') return await this.handOver(order, rawOrder(order, content.text, null), 0);
@@ -89,6 +93,7 @@ export class SendDesk {
     await failpoint('node.send.before-hand-over');
     // Typing, the upload and those before it in its chat took their time.
     if (isOver(order)) return expired();
+    if (this.isHeld()) return held();
     const timeLeftMs = Number.isFinite(order.untilMs) ? order.untilMs - performance.now() : null;
     const raw = { ...draft, timeLeftMs };
     try {
@@ -145,8 +150,15 @@ function toOutcome(result: RawSendResult): SendOutcome {
   return { outcome: 'handed', waKey: waKey(key), chatId, ack, timestamp: isoOf(t) };
 }
 
-function notSent(code: 'busy' | 'transfer_busy' | 'page_gone' | 'page_crashed', reason: string): SendOutcome {
+function notSent(
+  code: 'busy' | 'transfer_busy' | 'page_gone' | 'page_crashed' | 'session_not_connected',
+  reason: string,
+): SendOutcome {
   return { outcome: 'not_sent', retry: true, code, reason };
+}
+
+function held(): SendOutcome {
+  return notSent('session_not_connected', 'the login came into doubt before the hand-over');
 }
 
 function isOver({ untilMs }: TimedOrder): boolean {

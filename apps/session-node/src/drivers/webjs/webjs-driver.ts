@@ -51,6 +51,7 @@ export class WebjsDriver extends Driver {
   private wasOnline = false;
   private gone = false;
   private lost = false;
+  private isHeld = false;
   private isWatched = false;
   private lastQrMs = 0;
 
@@ -67,6 +68,7 @@ export class WebjsDriver extends Driver {
       this.courier,
       () => this.gone,
       () => this.lost,
+      () => this.isHeld,
     );
     this.inbox = new WebjsInbox(() => this.agent, clock);
   }
@@ -92,6 +94,10 @@ export class WebjsDriver extends Driver {
 
   send(order: SendOrder): Promise<SendOutcome> {
     return this.desk.send(order);
+  }
+
+  holdSends(isHeld: boolean): void {
+    this.isHeld = isHeld;
   }
 
   async lookup(
@@ -182,7 +188,7 @@ export class WebjsDriver extends Driver {
     });
     client.on('authenticated', () => this.listener.onLinkHint());
     client.on('ready', () => this.listener.onLinkHint());
-    client.on('disconnected', () => this.listener.onLinkHint());
+    client.on('disconnected', () => this.listener.onLoginDoubt());
     return client;
   }
 

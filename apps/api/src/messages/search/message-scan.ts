@@ -33,8 +33,17 @@ const RARE_ENDS: ReadonlySet<MessageStatus> = new Set<MessageStatus>([
 ]);
 
 /** Whether few messages fit the filters beside what a tenant says, and an index leads to them. */
-export function isOfFew({ chatIds, authorIds, status }: MessageFilter): boolean {
-  return chatIds !== undefined || authorIds !== undefined || isRare(status);
+export function isOfFew(filter: MessageFilter): boolean {
+  return isRare(filter.status) || (isOfPeople(filter) && !isByTime(filter));
+}
+
+/** Whether no index holds them in the order of the list, so that all messages of the range would be read for few. */
+export function isScattered(filter: MessageFilter): boolean {
+  return isOfPeople(filter) && !isOfFew(filter);
+}
+
+function isOfPeople({ chatIds, authorIds }: MessageFilter): boolean {
+  return chatIds !== undefined || authorIds !== undefined;
 }
 
 /**
@@ -57,13 +66,23 @@ export class MessageScan {
    * @returns whether `found` holds the whole page
    */
   async goOn(most: number): Promise<boolean> {
-    while (!this.isComplete && this.looked + this.expected() <= most) {
-      const wanted = Math.ceil(this.expected() * MARGIN);
-      await this.look(
-        this.looked === 0 ? FIRST_LOOK : Math.min(Math.max(wanted, SMALLEST_LOOK), LARGEST_LOOK),
-      );
-    }
+    while (!this.isComplete && this.looked + this.expected() <= most) await this.look(this.nextLook());
     return this.isComplete;
+  }
+
+  /**
+   * As `goOn`, however rare the words are.
+   * @param most gives up when so many messages were looked at in all
+   */
+  async goThrough(most: number): Promise<boolean> {
+    while (!this.isComplete && this.looked < most)
+      await this.look(Math.min(this.nextLook(), most - this.looked));
+    return this.isComplete;
+  }
+
+  private nextLook(): number {
+    if (this.looked === 0) return FIRST_LOOK;
+    return Math.min(Math.max(Math.ceil(this.expected() * MARGIN), SMALLEST_LOOK), LARGEST_LOOK);
   }
 
   /** Messages that are still to be looked at, if the words stay as frequent as they were. */

@@ -13,7 +13,7 @@ import {
   type MessageRange,
   type Place,
 } from '../message-list.js';
-import { isOfFew, MessageScan } from './message-scan.js';
+import { isOfFew, isScattered, MessageScan } from './message-scan.js';
 import { byNewest, byNewestId, type FoundMessage, type SearchScope } from './search-scope.js';
 import { BLOCK_SIZE, says, wantedWords } from './search-terms.js';
 import { WordIndex, type IndexProgress } from './word-index.js';
@@ -26,6 +26,8 @@ const MOST_MOVED = 1_000;
 const SAMPLE = 300;
 /** Where few messages fit the filters, so many of them are looked through before the words are counted. */
 const MOST_AT_FIRST = 4_000;
+/** And so many, however rare the words are, while the index lags behind. */
+const MOST_WHILE_BEHIND = 50_000;
 /** Blocks by time that overlap with the newest, so that the search goes on to them. */
 const MORE_BLOCKS = 2;
 /** Looking a message up in the index takes as long as looking through so many where an index leads to them. */
@@ -56,9 +58,8 @@ export class MessageSearch {
       const progress = await findProgress(query, auth.tenantId);
       const { fresh, isAll } = await findFresh(scope, progress?.uptoId ?? '');
       if (fresh.length >= range.limit && !isByTime(filter)) return fresh;
-      // Of few, all are looked through for as long as the index lags behind.
-      if (!isAll && isOfFew(filter) && (await scan.goOn(Infinity))) return scan.found;
-      if (!progress) return fresh;
+      if (!isAll && isOfFew(filter) && (await scan.goThrough(MOST_WHILE_BEHIND))) return scan.found;
+      if (!progress) return [...fresh, ...scan.found];
       // Before the blocks are looked up: what no longer moves then has been counted in with its block.
       const moved = await findMoved(scope);
       const older = await findOlder(scope, await WordIndex.open(scope, progress, !moved.isAll), scan);
@@ -138,11 +139,11 @@ async function findOlder(
     if (isAny && sessionId === undefined) byWords = Math.min(holders, perBlock * enough);
   } else if (!isOfFew(filter)) {
     const blocks = index.blocks.slice(0, Math.floor(SAMPLE / perBlock) + 1);
-    const sample = await index.findFiltered({ blocks, most: SAMPLE });
+    const sample = await index.findAmongNewest(SAMPLE, blocks);
     if (sample.length >= range.limit) return sample;
     if (sample.length > 0) byWords = Math.min(holders, (SAMPLE * range.limit) / sample.length);
   }
-  const byFilters = (BLOCK_SIZE * range.limit) / perBlock;
+  const byFilters = isScattered(filter) ? Infinity : (BLOCK_SIZE * range.limit) / perBlock;
   const most = byWords * (isOfFew(filter) || sessionId !== undefined ? LOOKS_PER_LOOKUP : 1);
   if (byFilters < most && (await scan.goOn(Math.max(most, MOST_AT_FIRST)))) return scan.found;
   return isByTime(filter) ? index.findByTime(enough) : index.findFiltered();

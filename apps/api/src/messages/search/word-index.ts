@@ -22,7 +22,7 @@ interface Block {
 /** The part of the blocks to look through. */
 interface Part {
   blocks?: readonly Block[];
-  /** Of each, the newest messages that hold the words; all of them unless told. */
+  /** Of all these blocks together, the newest messages that hold the words; all of them unless told. Not by time. */
   most?: number;
 }
 
@@ -63,8 +63,13 @@ export class WordIndex {
     return this.search({}, false);
   }
 
-  findFiltered(part: Part = {}): Promise<FoundMessage[]> {
-    return this.search(part, true);
+  findFiltered(): Promise<FoundMessage[]> {
+    return this.search({}, true);
+  }
+
+  /** Not by time: those that fit the filters among the newest messages that hold the words, over all the blocks. */
+  findAmongNewest(most: number, blocks: readonly Block[]): Promise<FoundMessage[]> {
+    return this.search({ blocks, most }, true);
   }
 
   /**
@@ -106,16 +111,23 @@ export class WordIndex {
     const before = after && !byTime ? `AND x.id < ${place(after.id)}` : '';
     const filtered = `CROSS JOIN LATERAL (SELECT m.occurred_at FROM messages m WHERE ${conditions.join(' AND ')} OFFSET 0) m`;
     const count = place(limit);
+    const ofBlock = `SELECT x.id FROM (
+         SELECT y.tenant_id, y.message_id AS id, y.session_id FROM message_search y
+         WHERE y.terms @@ replace($3, '#', b.block::text)::tsquery OFFSET 0
+       ) x
+       WHERE x.tenant_id = $1 AND x.session_id = ANY($2) ${before}
+       ORDER BY x.id DESC`;
+    const ofEach = `unnest($4::int[]) AS b (block) CROSS JOIN LATERAL`;
+    if (most !== undefined) {
+      // Cut over all blocks: of one that is cut alone, the rest would be left out, and messages of the next block taken.
+      const newest = `SELECT said.id FROM ${ofEach} (${ofBlock} LIMIT ${place(most)}) said LIMIT ${place(most)}`;
+      const text = `SELECT said.id, m.occurred_at AS at FROM (${newest}) said ${filtered} LIMIT ${count}`;
+      return query<FoundMessage & object>(text, values);
+    }
     return query<FoundMessage & object>(
-      `SELECT found.id, found.at FROM unnest($4::int[]) AS b (block) CROSS JOIN LATERAL (
-         SELECT said.id, ${isFiltered ? 'm.occurred_at' : EPOCH} AS at FROM (
-           SELECT x.id FROM (
-             SELECT y.tenant_id, y.message_id AS id, y.session_id FROM message_search y
-             WHERE y.terms @@ replace($3, '#', b.block::text)::tsquery OFFSET 0
-           ) x
-           WHERE x.tenant_id = $1 AND x.session_id = ANY($2) ${before}
-           ORDER BY x.id DESC ${most === undefined ? '' : `LIMIT ${place(most)}`}
-         ) said ${isFiltered ? filtered : ''} ${byTime ? '' : `LIMIT ${count}`}
+      `SELECT found.id, found.at FROM ${ofEach} (
+         SELECT said.id, ${isFiltered ? 'm.occurred_at' : EPOCH} AS at
+         FROM (${ofBlock}) said ${isFiltered ? filtered : ''} ${byTime ? '' : `LIMIT ${count}`}
        ) found ${byTime ? 'ORDER BY found.at DESC, found.id DESC' : ''} LIMIT ${count}`,
       values,
     );

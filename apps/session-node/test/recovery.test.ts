@@ -1,4 +1,4 @@
-import { access, symlink } from 'node:fs/promises';
+import { access, appendFile, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
@@ -15,6 +15,8 @@ describe('a session whose browser fails', () => {
 
   const receive = async (to: string, body: string): Promise<string> =>
     (await harness.control<{ id: string }>('POST', '/messages', { from: FRIEND, to, type: 'text', body })).id;
+  const profileOf = ({ sessionId }: TestAddress): string =>
+    join(harness.folder, 'profiles', sessionId, `session-${sessionId}`);
   const reported = (session: TestAddress, id: string): number =>
     harness.api
       .factsOf('message.upsert', session.sessionId)
@@ -129,10 +131,32 @@ describe('a session whose browser fails', () => {
     await harness.waitForMessage(second, whileDown);
   }, 180_000);
 
+  it('keeps what its page took in after a browser that was killed while it wrote', async () => {
+    await harness.command('session.stop', second);
+    const databases = join(profileOf(second), 'Default', 'IndexedDB');
+    const logs = (await readdir(databases, { recursive: true })).filter((name) => name.endsWith('.log'));
+    expect(logs.length).toBeGreaterThan(0);
+    // A record of 3,000 bytes, of which only the header was written.
+    const torn = Buffer.from([0x12, 0x34, 0x56, 0x78, 0xb8, 0x0b, 0x01]);
+    for (const log of logs) await appendFile(join(databases, log), torn);
+    await harness.command('session.start', { ...second, mode: 'test' });
+    await harness.waitForState(second, 'connected');
+
+    harness.api.isUp = false;
+    const unreported = await receive(PHONES[1], 'in the page only');
+    await waitFor(async () => (await harness.command('session.diagnostics', second)).body.pendingEvents > 0, {
+      what: 'the page to have it',
+    });
+    await harness.node.close();
+    harness.api.isUp = true;
+    await harness.startNode();
+    await harness.waitForState(second, 'connected');
+    await harness.waitForMessage(second, unreported);
+  }, 180_000);
+
   it('starts over a stale lock of another machine', async () => {
     await harness.command('session.stop', first);
-    const profile = join(harness.folder, 'profiles', first.sessionId, `session-${first.sessionId}`);
-    await symlink('otherhost-1', join(profile, 'SingletonLock'));
+    await symlink('otherhost-1', join(profileOf(first), 'SingletonLock'));
     await harness.command('session.start', { ...first, mode: 'test' });
     await harness.waitForState(first, 'connected');
   }, 120_000);

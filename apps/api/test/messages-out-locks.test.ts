@@ -5,10 +5,8 @@ import type { TestTenant } from '../../../test/support/start-api.js';
 import { waitFor } from '../../../test/support/index.js';
 import { ALEX, handed, incoming, Messaging, statusOf } from './messaging.js';
 
-/** How long the database lets a transaction wait for a row. */
-const LOCK_WAIT_MS = 5_000;
 /** One after the other, while the rows of another session are held. */
-const SENT_BESIDE = 12;
+const SENT_BESIDE = 8;
 
 let messaging: Messaging;
 
@@ -91,10 +89,10 @@ describe('what is sent and what comes in at the same moment, in the same chats',
   });
 });
 
-describe('a session whose messages others hold locked', () => {
-  it('does not hold up the results of another one', async () => {
-    const one = await messaging.connect();
-    const other = await messaging.connect();
+describe('sessions whose messages others hold locked', () => {
+  it('do not hold up the results of another one', async () => {
+    const held = [await messaging.connect(), await messaging.connect()];
+    const free = await messaging.connect();
     let answer = () => {};
     const answered = new Promise<void>((resolve) => (answer = resolve));
     messaging.node.scripts['message.send'] = async (request) => {
@@ -104,30 +102,46 @@ describe('a session whose messages others hold locked', () => {
     const body = { to: ALEX, type: 'text', text: 'Hi' };
     const send = async ({ client }: TestTenant, changes: object = {}) =>
       (await client.post<MessageResource>('/messages', { ...body, ...changes })).body.id;
-    const locked = await send(one.tenant);
-    const ids = [locked, await send(other.tenant)];
-    await waitFor(
-      () =>
-        messaging.node.callsOf('message.send').filter((call) => ids.includes(String(call.messageId)))
-          .length === 2,
-      { what: 'both to be called' },
-    );
-    let later = '';
-    await messaging.api.database.workerSql(async (query) => {
-      await query('SELECT FROM messages WHERE id = $1 FOR UPDATE', [locked]);
-      answer();
-      await statusOf(other.tenant, ids[1] ?? '', 'sent');
-      later = await send(one.tenant, { to: CHATS[0] });
-      await statusOf(one.tenant, later, 'sending');
-      const begunMs = performance.now();
-      for (let i = 0; i < SENT_BESIDE; i += 1) {
-        await statusOf(other.tenant, await send(other.tenant), 'sent');
-      }
-      expect(performance.now() - begunMs).toBeLessThan((SENT_BESIDE * LOCK_WAIT_MS) / 2);
-      const { body: held } = await one.tenant.client.get<MessageResource>(`/messages/${later}`);
-      expect(held.status).toBe('sending');
+    const locked: string[] = [];
+    for (const { tenant } of held) locked.push(await send(tenant));
+    const ids = [...locked, await send(free.tenant)];
+    const isOurs = ({ messageId }: Record<string, unknown>) => ids.includes(String(messageId));
+    await waitFor(() => messaging.node.callsOf('message.send').filter(isOurs).length === ids.length, {
+      what: 'all to be called',
     });
-    await statusOf(one.tenant, locked, 'sent');
-    await statusOf(one.tenant, later, 'sent');
+    const later: string[] = [];
+    await messaging.api.database.workerSql(async (query) => {
+      await query('SELECT FROM messages WHERE id = ANY ($1) FOR UPDATE', [locked]);
+      answer();
+      await statusOf(free.tenant, ids.at(-1) ?? '', 'sent');
+      for (const { tenant } of held) {
+        const id = await send(tenant, { to: CHATS[0] });
+        later.push(id);
+        await statusOf(tenant, id, 'sending');
+      }
+      for (let i = 0; i < SENT_BESIDE; i += 1) {
+        await statusOf(free.tenant, await send(free.tenant), 'sent');
+        // A transaction that is idle for too long is ended by the database.
+        await query('SELECT');
+      }
+      for (const [i, { tenant }] of held.entries()) {
+        for (const id of [locked[i], later[i]]) {
+          expect((await tenant.client.get<MessageResource>(`/messages/${String(id)}`)).body.status).toBe(
+            'sending',
+          );
+        }
+      }
+      // A group of several sessions waits for a locked one once: then that is written apart.
+      expect(failedGroups()).toBeLessThanOrEqual(held.length);
+    });
+    for (const [i, { tenant }] of held.entries()) {
+      for (const id of [locked[i], later[i]]) await statusOf(tenant, String(id), 'sent');
+    }
   });
+
+  function failedGroups(): number {
+    const isOne = ({ msg, sessions }: Record<string, unknown>) =>
+      msg === 'results of sends were not written' && Number(sessions) > 1;
+    return messaging.api.logged.filter(isOne).length;
+  }
 });

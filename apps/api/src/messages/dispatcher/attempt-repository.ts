@@ -65,9 +65,9 @@ const NOTE_CALLS = {
 
 const BOUND = { name: 'lock_wait_bound', text: `SELECT set_config('lock_timeout', $1, true)` };
 
-/** The first statement of a transaction that waits for rows no longer than this; undefined: as the database lets it. */
-export async function boundLockWait(query: Query, lockWaitMs: number | undefined): Promise<void> {
-  if (lockWaitMs !== undefined) await query(BOUND, [`${String(lockWaitMs)}ms`]);
+/** The first statement of a transaction that waits for each row that others hold no longer than this. */
+export async function boundLockWait(query: Query, lockWaitMs: number): Promise<void> {
+  await query(BOUND, [`${String(lockWaitMs)}ms`]);
 }
 
 /** The attempts to send messages, of any tenants. Locks come after those of the messages. */

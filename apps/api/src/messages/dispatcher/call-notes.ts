@@ -28,7 +28,9 @@ interface Asked {
 @Injectable()
 export class CallNotes {
   private asked: Asked[] = [];
-  private readonly held = new HeldSessions<Asked>(async (group) => (await this.settle(group)) === 'noted');
+  private readonly held = new HeldSessions<Asked>(async (group) =>
+    (await this.settle(group, GROUP_LOCK_WAIT_MS)) === 'noted' ? group : [],
+  );
   private running = false;
   private stopped = false;
 
@@ -77,8 +79,8 @@ export class CallNotes {
     this.running = false;
   }
 
-  /** @param lockWaitMs how long it waits for rows that others hold; by default as the database lets it */
-  private async settle(group: readonly Asked[], lockWaitMs?: number): Promise<Noted> {
+  /** @param lockWaitMs how long it waits for each row that others hold */
+  private async settle(group: readonly Asked[], lockWaitMs: number): Promise<Noted> {
     try {
       const mine = await this.write(
         group.flatMap(({ keys }) => keys),
@@ -88,7 +90,8 @@ export class CallNotes {
       for (const { answer } of group) answer(mine);
       return 'noted';
     } catch (error) {
-      this.logger.error({ err: error }, 'calls could not be noted, so they wait');
+      const sessions = new Set(group.map(({ sessionId }) => sessionId)).size;
+      this.logger.error({ err: error, sessions }, 'calls could not be noted, so they wait');
       return isTakingTooLong(error) ? 'locked' : 'failed';
     }
   }
@@ -102,7 +105,7 @@ export class CallNotes {
       const noted = sessions.size === 1 ? tried : await this.settle(part, SESSION_LOCK_WAIT_MS);
       if (noted === 'locked') this.holdApart(sessionId);
       // More than one: it is the database.
-      if (noted !== 'noted' && ++failed > 1) return false;
+      if (noted === 'failed' && ++failed > 1) return false;
     }
     return group.every((one) => !this.asked.includes(one));
   }
@@ -113,7 +116,7 @@ export class CallNotes {
     this.held.add(sessionId, moved);
   }
 
-  private write(keys: AttemptKey[], lockWaitMs: number | undefined): Promise<Set<string>> {
+  private write(keys: AttemptKey[], lockWaitMs: number): Promise<Set<string>> {
     const sorted = [...keys].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
     return this.database.workerSql(async (query) => {
       const [, mine] = await Promise.all([

@@ -41,8 +41,8 @@ export class ResultRepository {
     private readonly chats: ChatRepository,
   ) {}
 
-  /** @param lockWaitMs how long it waits for each row that others hold; by default as the database lets it */
-  async write(results: readonly AttemptResult[], lockWaitMs?: number): Promise<void> {
+  /** @param lockWaitMs how long it waits for each row that others hold */
+  async write(results: readonly AttemptResult[], lockWaitMs: number): Promise<void> {
     await this.database.workerSql(async (query) => {
       await Promise.all([boundLockWait(query, lockWaitMs), this.writeIn(query, results)]);
     });

@@ -24,6 +24,12 @@ interface Pending {
 /** `locked`: others hold rows of it; `failed`: the database is away or busy. */
 type Written = 'written' | 'locked' | 'failed';
 
+/** What of a group needs no further try, and what became of the rest. */
+interface Outcome {
+  settled: readonly Pending[];
+  written: Written;
+}
+
 /**
  * Writes results in groups: what comes while one group is written, or shortly after, goes into the next. What has to go
  * back to the queue holds up its chat, so it is written at once. Those of a session whose rows somebody holds for long
@@ -34,9 +40,9 @@ type Written = 'written' | 'locked' | 'failed';
 export class ResultWriter {
   private pending: Pending[] = [];
   private readonly held = new HeldSessions<Pending>(async (group) => {
-    if ((await this.writeGroup(group)) !== 'written') return false;
-    this.tell(group);
-    return true;
+    const { settled } = await this.writeGroup(group, GROUP_LOCK_WAIT_MS);
+    this.tell(settled);
+    return settled;
   });
   private running: Promise<void> | undefined;
   private failures = 0;
@@ -77,8 +83,10 @@ export class ResultWriter {
   async flush(): Promise<void> {
     this.isFlushing = true;
     this.hurry?.();
-    while (this.running !== undefined) await this.running;
-    await this.held.flush();
+    while (this.running !== undefined || this.held.items.length > 0) {
+      await this.running;
+      await this.held.flush();
+    }
     this.isFlushing = false;
   }
 
@@ -114,23 +122,23 @@ export class ResultWriter {
   }
 
   private async settle(group: readonly Pending[], lockWaitMs = GROUP_LOCK_WAIT_MS): Promise<Written> {
-    const written = await this.writeGroup(group, lockWaitMs);
-    if (written !== 'written') return written;
-    this.pending = this.pending.filter((one) => !group.includes(one));
-    this.tell(group);
+    const { settled, written } = await this.writeGroup(group, lockWaitMs);
+    this.pending = this.pending.filter((one) => !settled.includes(one));
+    this.tell(settled);
     return written;
   }
 
   /** One session, whose rows others hold, must not hold up the rest. False when some have to be tried again. */
-  private async settleBySession(group: readonly Pending[], tried: Written): Promise<boolean> {
+  private async settleBySession(tried: readonly Pending[], outcome: Written): Promise<boolean> {
+    const group = tried.filter((one) => this.pending.includes(one));
     const sessions = new Set(group.map(({ result }) => result.sessionId));
     let failed = 0;
     for (const sessionId of sessions) {
       const part = group.filter(({ result }) => result.sessionId === sessionId);
-      const written = sessions.size === 1 ? tried : await this.settle(part, SESSION_LOCK_WAIT_MS);
+      const written = sessions.size === 1 ? outcome : await this.settle(part, SESSION_LOCK_WAIT_MS);
       if (written === 'locked') this.holdApart(sessionId);
       // More than one: it is the database.
-      if (written !== 'written' && ++failed > 1) return false;
+      if (written === 'failed' && ++failed > 1) return false;
     }
     return group.every((one) => !this.pending.includes(one));
   }
@@ -150,44 +158,63 @@ export class ResultWriter {
     }
   }
 
-  /** @param lockWaitMs how long it waits for rows that others hold; by default as the database lets it */
-  private async writeGroup(group: readonly Pending[], lockWaitMs?: number): Promise<Written> {
+  /** @param lockWaitMs how long it waits for each row that others hold */
+  private async writeGroup(group: readonly Pending[], lockWaitMs: number): Promise<Outcome> {
     await failpoint('api.result.before-write');
     const results = group.map(({ result }) => result);
     try {
       await this.repository.write(results, lockWaitMs);
       this.failures = 0;
-      return 'written';
+      return { settled: group, written: 'written' };
     } catch (error) {
-      this.logger.error({ err: error, results: group.length }, 'results of sends were not written');
-      if (isAppError(error)) return isTakingTooLong(error) ? 'locked' : 'failed';
+      const sessions = new Set(results.map(({ sessionId }) => sessionId)).size;
+      this.logger.error({ err: error, results: group.length, sessions }, 'results of sends were not written');
+      if (isAppError(error)) return { settled: [], written: isTakingTooLong(error) ? 'locked' : 'failed' };
     }
-    for (const result of results) await this.writeAlone(result);
-    return 'written';
+    return this.writeEach(group, lockWaitMs);
   }
 
-  /** One that the database refuses must not hold up the others: its message is looked up instead. */
-  private async writeAlone(result: AttemptResult): Promise<void> {
-    const { messageId } = result;
-    if (await this.isWritten(result, 'the result of a send was refused; it counts as unknown')) return;
+  /** Until one is locked: it and those behind it wait for another try. */
+  private async writeEach(group: readonly Pending[], lockWaitMs: number): Promise<Outcome> {
+    for (const [i, { result }] of group.entries()) {
+      const isSettled = await this.writeAlone(result, lockWaitMs);
+      if (!isSettled) return { settled: group.slice(0, i), written: 'locked' };
+    }
+    return { settled: group, written: 'written' };
+  }
+
+  /**
+   * One that the database refuses must not hold up the others: its message is looked up instead. False when others hold
+   * its rows.
+   */
+  private async writeAlone(result: AttemptResult, lockWaitMs: number): Promise<boolean> {
+    const refusal = 'the result of a send was refused; it counts as unknown';
+    const written = await this.tryAlone(result, lockWaitMs, refusal);
+    if (written !== 'refused') return written === 'written';
     const outcome = { outcome: 'unknown' as const, reason: 'the result could not be stored' };
     const unknown: AttemptResult = { ...result, end: { kind: 'outcome', outcome, held: false } };
-    if (await this.isWritten(unknown, 'an attempt stays open until this process ends')) return;
-    this.abandoned.add(attemptKey(messageId, result.attempt));
+    const noted = await this.tryAlone(unknown, lockWaitMs, 'an attempt stays open until this process ends');
+    if (noted === 'refused') this.abandoned.add(attemptKey(result.messageId, result.attempt));
+    return noted !== 'locked';
   }
 
-  /** False when the database refuses it; as long as it is away, this waits. */
-  private async isWritten(result: AttemptResult, otherwise: string): Promise<boolean> {
+  /** As long as the database is away, this waits. */
+  private async tryAlone(
+    result: AttemptResult,
+    lockWaitMs: number,
+    refusal: string,
+  ): Promise<'written' | 'locked' | 'refused'> {
     for (;;) {
       try {
-        await this.repository.write([result]);
+        await this.repository.write([result], lockWaitMs);
         this.failures = 0;
-        return true;
+        return 'written';
       } catch (error) {
         if (!isAppError(error)) {
-          this.logger.error({ err: error, messageId: result.messageId }, otherwise);
-          return false;
+          this.logger.error({ err: error, messageId: result.messageId }, refusal);
+          return 'refused';
         }
+        if (isTakingTooLong(error)) return 'locked';
         await delay(backoff(this.failures++, RETRY));
       }
     }

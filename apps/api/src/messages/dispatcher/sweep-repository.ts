@@ -1,5 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { Database, type Query } from '#database';
+import { LOGGER } from '../../http/index.js';
 import type { SessionEndCode } from '../../sessions/index.js';
 import { MessageChanges, STATE_COLUMNS, type MessageState } from '../message-changes.js';
 import { attemptKey } from './attempt-repository.js';
@@ -8,6 +10,8 @@ import { HeldBackRepository } from './held-back-repository.js';
 
 /** Messages that one sweep changes; what is left is found by the next, a second later. */
 export const SWEPT_AT_ONCE = 1_000;
+/** For what held back those that expire in one sweep: shorter than what the database lets any statement take. */
+const EXPLAIN_TIMEOUT_MS = 2_000;
 /** Sweeps wait for nobody: what is held by others is being changed, and looked at again next time. */
 const HELD = `ORDER BY m.tenant_id, m.id LIMIT ${String(SWEPT_AT_ONCE)} FOR UPDATE OF m SKIP LOCKED`;
 const ATTEMPTS = `message_attempts a JOIN messages m ON m.tenant_id = a.tenant_id AND m.id = a.message_id`;
@@ -63,6 +67,7 @@ export class SweepRepository {
     private readonly database: Database,
     private readonly changes: MessageChanges,
     private readonly heldBack: HeldBackRepository,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** What a process that is gone had claimed and not called goes back to the queue. */
@@ -89,13 +94,28 @@ export class SweepRepository {
     );
   }
 
-  /** What is queued and may leave no more; it keeps what held it back. */
+  /** What is queued and may leave no more; it keeps what held it back, where that can be told. */
   expire(): Promise<string[]> {
     return this.database.workerSql(async (query) => {
       const found = await query<MessageState & object>(FIND_EXPIRED);
-      const reasons = await this.heldBack.explain(query, found);
+      const reasons = await this.explain(query, found);
       return this.save(query, found, (message, now) => expire(message, now, reasons.get(message.id)));
     });
+  }
+
+  /** By their ids. One that fails or takes long must not keep them from ending: they end without a reason then. */
+  private async explain(query: Query, expired: readonly MessageState[]): Promise<Map<string, string>> {
+    if (expired.length === 0) return new Map();
+    await query('SAVEPOINT explaining');
+    await query(`SET LOCAL statement_timeout = ${String(EXPLAIN_TIMEOUT_MS)}`);
+    const reasons = await this.heldBack.explain(query, expired).catch((error: unknown) => {
+      const messages = expired.length;
+      this.logger.warn({ err: error, messages }, 'what held back messages that expire could not be told');
+      return new Map<string, string>();
+    });
+    // It only reads, so nothing is lost with this: it takes back a failure, and the timeout.
+    await query('ROLLBACK TO SAVEPOINT explaining');
+    return reasons;
   }
 
   /** What is queued for a session that has ended. */

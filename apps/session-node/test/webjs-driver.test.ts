@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { LARGE_TRANSFER_BYTES } from '#contracts';
 import { newId, SystemClock } from '#kernel';
 import { S3MediaStore } from '#media-store';
 import { startSimulator, type Simulator } from '../../simulator/src/index.js';
@@ -13,10 +15,11 @@ import { loadPageScript } from '../src/drivers/webjs/page-bundle.js';
 import { ProfileAuth } from '../src/drivers/webjs/profile-auth.js';
 import { TransferGate } from '../src/drivers/webjs/transfer-gate.js';
 import { WebjsDriver } from '../src/drivers/webjs/webjs-driver.js';
-import { textSend } from './support/node-harness.js';
+import { sha256, textSend } from './support/node-harness.js';
 
 const ME = '4915112345751';
 const FRIEND = '4915112345752';
+const OTHER = '4915112345753';
 const TYPING_MS = 5_000;
 const chromePath = testBrowserPath();
 const noSandbox = process.getuid?.() === 0;
@@ -100,6 +103,8 @@ describe('a page that fails while it loads', () => {
 
 describe('a driver whose login comes into doubt', () => {
   const told: string[] = [];
+  const mediaStore = new S3MediaStore(inject('s3'));
+  const transferGate = new TransferGate();
   let driver: WebjsDriver;
   let qr = '';
 
@@ -112,9 +117,9 @@ describe('a driver whose login comes into doubt', () => {
         userAgent,
         pageScript,
         simulatorUrl: simulator.controlUrl,
-        mediaMaxBytes: 1_000,
-        mediaStore: new S3MediaStore(inject('s3')),
-        transferGate: new TransferGate(),
+        mediaStore,
+        transferGate,
+        mediaMaxBytes: LARGE_TRANSFER_BYTES,
         clock: new SystemClock(),
       },
       { sessionId, mode: 'test', directory },
@@ -128,7 +133,7 @@ describe('a driver whose login comes into doubt', () => {
         onGone: note('gone'),
       },
     );
-    await control('POST', '/accounts', { phone: FRIEND, name: 'Friend' });
+    for (const phone of [FRIEND, OTHER]) await control('POST', '/accounts', { phone, name: phone });
     await driver.start();
     await waitFor(() => qr, { what: 'a QR' });
     await control('POST', '/scan', { qr, phone: ME });
@@ -139,12 +144,14 @@ describe('a driver whose login comes into doubt', () => {
   it('hands over no send that waited meanwhile, and says so when the library takes it for gone', async () => {
     const typed = driver.send({ ...order('typed'), typingMs: TYPING_MS });
     const behind = driver.send(order('behind it'));
+    const file = await sendFileBehindAnother();
     await waitFor(async () => (await control<unknown[]>('GET', `/chat-states?from=${ME}`)).length > 0, {
       what: 'the typing to show',
     });
     driver.holdSends(true);
+    file.admit();
     const refused = { outcome: 'not_sent', code: 'session_not_connected', retry: true };
-    expect(await Promise.all([typed, behind])).toMatchObject([refused, refused]);
+    expect(await Promise.all([typed, behind, file.sent])).toMatchObject([refused, refused, refused]);
     driver.holdSends(false);
     expect(await driver.send(order('afterwards'))).toMatchObject({ outcome: 'handed' });
     const sent = await waitFor(
@@ -160,6 +167,26 @@ describe('a driver whose login comes into doubt', () => {
     await driver.unlink();
     await waitFor(() => told.includes('doubt'), { what: 'the word of the library' });
   });
+
+  /** A file, in another chat, that waits for its turn to be brought into the page. */
+  async function sendFileBehindAnother() {
+    const bytes = Buffer.from('a file');
+    const objectKey = `t/${newId('tnt')}/file`;
+    await mediaStore.put(objectKey, Readable.from([bytes]), {
+      contentType: 'text/plain',
+      size: bytes.length,
+    });
+    let admit = (): void => undefined;
+    const other = new Promise<void>((resolve) => (admit = resolve));
+    void transferGate.run(LARGE_TRANSFER_BYTES, 0, () => other);
+    const media = { mimeType: 'text/plain', filename: 'file.txt', size: null, sha256: sha256(bytes) };
+    const sent = driver.send({
+      ...textSend(`${OTHER}@c.us`, ''),
+      content: { type: 'document', caption: null, media },
+      media: { objectKey },
+    });
+    return { sent, admit };
+  }
 
   function order(text: string) {
     return { ...textSend(`${FRIEND}@c.us`, text), content: { type: 'text' as const, text } };

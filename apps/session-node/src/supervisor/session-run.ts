@@ -170,7 +170,8 @@ export class SessionRun implements DriverListener {
   private async open(): Promise<void> {
     const { settings } = this.context;
     const bytes = await this.folder.claim(settings.killTimeoutMs);
-    if (bytes > 0) this.log.warn({ bytes }, 'the last browser left its profile half written; that was cut off');
+    if (bytes > 0)
+      this.log.warn({ bytes }, 'the last browser left its profile half written; that was cut off');
     if (this.end) return;
     this.listener.onLaunching();
     this.expect(settings.startTimeoutMs, { cause: 'lost', reason: 'start_timeout' });

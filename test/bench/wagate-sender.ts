@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { linkSession, newPhone, type SessionView } from '../support/session-steps.js';
+import { analyze } from './analyze.js';
 import type { BenchRun } from './bench-run.js';
 import { startBenchStack } from './bench-stack.js';
 import type { Sender, SendOrder } from './dispatch-plan.js';
@@ -83,15 +83,4 @@ export async function startWagateSender(run: BenchRun, sessions: number): Promis
       return () => tell(order.sessions, 'resume');
     },
   };
-}
-
-/** Whatever the tables hold by now, Postgres knows of it, as it does of itself within minutes. */
-async function analyze(url: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: 10_000,
-    query_timeout: 60_000,
-  });
-  await client.connect();
-  await client.query('ANALYZE').finally(() => client.end());
 }

@@ -49,11 +49,16 @@ const LOOK_NO_MORE = `UPDATE message_attempts a SET lookup_at = NULL FROM ${KEYS
 const FIND_EXPIRED = `SELECT ${STATE_COLUMNS} FROM messages m
   WHERE m.status = 'queued' AND m.expires_at <= now() ${HELD}`;
 
-/** Came into the queue while its session ended. */
+/**
+ * Came into the queue while its session ended. From the sessions that ended, of which there are few, to their queues: the
+ * other way round it would go through everything that is queued.
+ */
 const FIND_LEFT_BEHIND = `SELECT ${STATE_COLUMNS}, CASE WHEN s.desired = 'deleted' THEN 'session_deleted'
     ELSE 'session_logged_out' END AS "sessionEnd"
-  FROM sessions s JOIN messages m ON m.session_id = s.id AND m.tenant_id = s.tenant_id AND m.status = 'queued'
-  WHERE s.desired = 'deleted' OR s.state = 'logged_out' ${HELD}`;
+  FROM (SELECT * FROM sessions WHERE desired = 'deleted' OR state = 'logged_out' OFFSET 0) s CROSS JOIN LATERAL (
+    SELECT q.* FROM messages q WHERE q.session_id = s.id AND q.tenant_id = s.tenant_id AND q.status = 'queued'
+    ORDER BY q.priority DESC, q.id LIMIT ${String(SWEPT_AT_ONCE)} FOR UPDATE SKIP LOCKED
+  ) m ORDER BY m.tenant_id, m.id LIMIT ${String(SWEPT_AT_ONCE)}`;
 
 type Attempted = MessageState & { number: number; sessionEnd?: SessionEndCode | null };
 

@@ -28,12 +28,8 @@ export async function crashAfterHandOver(scene: Scene): Promise<void> {
   }
 }
 
-/**
- * The api dies while the page does not answer a send that has left. Nor does WhatsApp: its word would reach the new api
- * before that one looks at what the old one left.
- */
+/** The api dies while the page does not answer a send that has left. */
 export async function killApiDuringSend(scene: Scene): Promise<void> {
-  await scene.fault('noAck', { times: 2 });
   await scene.fault('sendNeverSettles', { times: 2 });
   await scene.sender.send({ to: scene.people[0] ?? '' });
   await scene.sender.send({ to: scene.people[1] ?? '' });

@@ -20,6 +20,12 @@ export interface QuotableMessage {
   waMessageId: string | null;
 }
 
+/** Prepared: planning it takes as long as reading the messages. */
+const LIST_BY_IDS = {
+  name: 'messages_by_ids',
+  text: `WITH wanted AS MATERIALIZED (SELECT unnest($4::text[]) AS id) ${detailsOf('wanted')} WHERE ${VISIBLE}`,
+};
+
 /** Reads the messages of one tenant, as far as the key that asks may see them. */
 @Injectable()
 export class MessageRepository {
@@ -49,11 +55,9 @@ export class MessageRepository {
   /** Those of the messages that there are, in the order of the ids. */
   async listByIds(auth: AuthContext, ids: readonly string[]): Promise<StoredMessage[]> {
     if (ids.length === 0) return [];
-    const text = `WITH wanted AS MATERIALIZED (SELECT unnest($4::text[]) AS id)
-      ${detailsOf('wanted')} WHERE ${VISIBLE}`;
     const values = [...visibility(auth), ids];
     const rows = await this.database.tenantSql(auth.tenantId, (query) =>
-      query<StoredMessage & object>(text, values),
+      query<StoredMessage & object>(LIST_BY_IDS, values),
     );
     return rows.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
   }

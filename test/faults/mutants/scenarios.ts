@@ -28,13 +28,18 @@ export async function crashAfterHandOver(scene: Scene): Promise<void> {
   }
 }
 
-/** The api dies while the page does not answer a send that has left. */
+/**
+ * The api dies while the page does not answer a send that has left, and WhatsApp's server says nothing of it either: an
+ * ack would prove that it left. The node starts anew, so that nothing waits behind the send without an answer.
+ */
 export async function killApiDuringSend(scene: Scene): Promise<void> {
+  await scene.fault('noAck', { times: 2 });
   await scene.fault('sendNeverSettles', { times: 2 });
   await scene.sender.send({ to: scene.people[0] ?? '' });
   await scene.sender.send({ to: scene.people[1] ?? '' });
   await scene.handedOver(2);
   await scene.nemesis.strike('kill api');
+  await scene.whileNodeIsAway(() => Promise.resolve());
   await scene.settled();
 }
 

@@ -1,4 +1,4 @@
-import { analyze } from './analyze.js';
+import { analyze } from '../support/analyze.js';
 import { startBenchStack } from './bench-stack.js';
 import type { BenchRun } from './bench-run.js';
 import { BenchChild } from './bench-child.js';

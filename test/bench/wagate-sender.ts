@@ -1,5 +1,5 @@
 import { linkSession, newPhone, type SessionView } from '../support/session-steps.js';
-import { analyze } from './analyze.js';
+import { analyze } from '../support/analyze.js';
 import type { BenchRun } from './bench-run.js';
 import { startBenchStack } from './bench-stack.js';
 import type { Sender, SendOrder } from './dispatch-plan.js';

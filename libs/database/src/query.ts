@@ -33,7 +33,24 @@ export function queryOf(client: pg.PoolClient): Query {
 }
 
 /**
- * The same for a transaction of either path, so that a service can take part in both. Always resolves with rows, where
+ * One statement that is to go by a GIN or BRIN index: these give bitmaps and nothing else, which the app's connections
+ * do without otherwise (see settings.ts). What switches them travels along.
+ */
+export async function queryByBitmap<Row extends pg.QueryResultRow>(
+  query: Query,
+  statement: Statement,
+  values?: unknown[],
+): Promise<Row[]> {
+  const [, rows] = await Promise.all([
+    query('SET LOCAL enable_bitmapscan = on'),
+    query<Row>(statement, values),
+    query('SET LOCAL enable_bitmapscan = off'),
+  ]);
+  return rows;
+}
+
+/**
+ * As `queryOf`, for a transaction of either path, so that a service can take part in both. Always resolves with rows, where
  * EntityManager.query answers UPDATE and DELETE with a pair.
  */
 export function asQuery(tx: EntityManager | Query): Query {

@@ -34,10 +34,13 @@ const SERVER_KEEPALIVE = {
 
 /**
  * Every statement of the app is meant to go by an index, row by row. While a table is young and has no statistics,
- * Postgres would rather read it whole, and keeps the plan of a prepared statement while the table grows.
+ * Postgres would rather read it whole, and keeps the plan of a prepared statement while the table grows. And where it
+ * takes what fits for few, it would read all of that and sort it, instead of the newest by the index that has them in
+ * order: of a tenant, one of its sessions and a chat in that, it thinks as if they had nothing to do with each other.
  */
 const PLANNER = {
   enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
   max_parallel_workers_per_gather: '0',

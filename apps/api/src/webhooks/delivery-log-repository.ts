@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { EventType } from '#contracts';
-import { asQuery, type Query } from '#database';
+import { asQuery, queryByBitmap, type Query } from '#database';
 import { newId } from '#kernel';
 import type { PageRequest } from '../http/index.js';
 import type { StoredEvent } from '../event-feed/index.js';
@@ -110,7 +110,8 @@ export class DeliveryLogRepository {
     range: ReplayRange,
     most: number,
   ): Promise<number> {
-    const [row] = await asQuery(tx)<{ count: number }>(
+    const [row] = await queryByBitmap<{ count: number }>(
+      asQuery(tx),
       `SELECT count(*)::int AS count FROM (SELECT FROM ${EVENTS} WHERE ${WANTED} AND $2::text IS NOT NULL
          LIMIT $9) AS wanted`,
       [...rangeValues(webhook, range), most + 1],
@@ -135,7 +136,8 @@ export class DeliveryLogRepository {
   /** Puts every event of a range into the webhook's queue. */
   async replay(tx: EntityManager | Query, webhook: StoredWebhook, range: ReplayRange): Promise<void> {
     // The rest of an id is Crockford base32; hexadecimal digits of a random UUID are some of it.
-    await asQuery(tx)(
+    await queryByBitmap(
+      asQuery(tx),
       `INSERT INTO webhook_deliveries (tenant_id, id, webhook_id, event_id, seq, event_type, cause, state, next_at)
        SELECT $1, 'dlv_' || $9 || substr(replace(gen_random_uuid()::text, '-', ''), 1, 16), $2, e.id, e.seq, e.type,
          'replay', 'pending', now() + row_number() OVER (ORDER BY e.seq) * interval '1 us'

@@ -1,3 +1,4 @@
+import { queryByBitmap } from '#database';
 import { behind, filterConditions, isByTime, placeIn, visibility, VISIBLE } from '../message-list.js';
 import { byNewest, EPOCH, type FoundMessage, type SearchScope } from './search-scope.js';
 import { BLOCK_SIZE, toQuery } from './search-terms.js';
@@ -46,7 +47,8 @@ export class WordIndex {
 
   /** How many messages of a block (the first that is full) hold the words, to the order of magnitude. */
   async countPerBlock(): Promise<number> {
-    const [row] = await this.scope.query<{ count: number }>(
+    const [row] = await queryByBitmap<{ count: number }>(
+      this.scope.query,
       `SELECT count(*)::int AS count FROM (
          SELECT FROM message_search x WHERE x.terms @@ replace($1, '#', $2::text)::tsquery LIMIT $3) x`,
       [
@@ -122,9 +124,10 @@ export class WordIndex {
       // Cut over all blocks: of one that is cut alone, the rest would be left out, and messages of the next block taken.
       const newest = `SELECT said.id FROM ${ofEach} (${ofBlock} LIMIT ${place(most)}) said LIMIT ${place(most)}`;
       const text = `SELECT said.id, m.occurred_at AS at FROM (${newest}) said ${filtered} LIMIT ${count}`;
-      return query<FoundMessage & object>(text, values);
+      return queryByBitmap<FoundMessage & object>(query, text, values);
     }
-    return query<FoundMessage & object>(
+    return queryByBitmap<FoundMessage & object>(
+      query,
       `SELECT found.id, found.at FROM ${ofEach} (
          SELECT said.id, ${isFiltered ? 'm.occurred_at' : EPOCH} AS at
          FROM (${ofBlock}) said ${isFiltered ? filtered : ''} ${byTime ? '' : `LIMIT ${count}`}

@@ -1,18 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { idBoundary, newId } from '#kernel';
-import { waitFor } from '../../../test/support/index.js';
+import { newId } from '#kernel';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
-import type { MessageResource } from '../src/messages/message-resource.js';
-import { SearchIndex } from '../src/messages/search/search-index.js';
-import { BLOCK_SIZE } from '../src/messages/search/search-terms.js';
+import {
+  idsOf,
+  indexAll,
+  storeMessages,
+  storeSessions,
+  type StoredMessage,
+} from './stored-messages-steps.js';
 
-interface Row {
-  id: string;
-  session: number;
-  direction: 'in' | 'out';
-  text: string;
+interface Row extends StoredMessage {
+  sessionName: string;
   createdAt: Date;
-  occurredAt: Date;
 }
 
 interface Range {
@@ -52,58 +51,14 @@ function rowOf(n: number): Row {
   const isHistory = block === HISTORY_BLOCK && n % 3 > 0;
   return {
     id: newId('msg', createdMs),
-    session: n % 2,
+    session: sessions[n % 2] ?? '',
+    sessionName: `session-${String(n % 2)}`,
+    chat: '4915110000001@c.us',
     direction: isHistory || n % 2 ? 'in' : 'out',
     text: ['often', n % 7 === 0 ? 'seldom' : '', n % 97 === 0 ? 'rarely' : ''].join(' '),
     createdAt: new Date(createdMs),
     occurredAt: new Date(createdMs - (isHistory ? Math.floor(random() * 400) * DAY : 60_000)),
   };
-}
-
-async function insert(block: readonly Row[], number: number): Promise<void> {
-  await api.database.worker(async (tx) => {
-    await tx.query(
-      `INSERT INTO search_progress (tenant_id, indexed, upto_id) VALUES ($1, $2, $3)
-       ON CONFLICT (tenant_id) DO UPDATE SET indexed = excluded.indexed, upto_id = excluded.upto_id`,
-      [tenant.tenantId, number * BLOCK_SIZE, idBoundary('msg', START + number * DAY)],
-    );
-    await tx.query(
-      `INSERT INTO messages (tenant_id, id, session_id, direction, origin, chat_wa_id, type, content, status, occurred_at,
-         created_at)
-       SELECT $1, r.id, r.session, r.direction, CASE r.direction WHEN 'in' THEN 'contact' ELSE 'api' END,
-         '4915110000001@c.us', 'text', jsonb_build_object('type', 'text', 'text', r.text),
-         CASE r.direction WHEN 'in' THEN 'received' ELSE 'sent' END, r.occurred, r.created
-       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-         AS r (id, session, direction, text, occurred, created)`,
-      [
-        tenant.tenantId,
-        block.map(({ id }) => id),
-        block.map(({ session }) => sessions[session]),
-        block.map(({ direction }) => direction),
-        block.map(({ text }) => text),
-        block.map(({ occurredAt }) => occurredAt),
-        block.map(({ createdAt }) => createdAt),
-      ],
-    );
-  });
-}
-
-/** The api indexes by itself too, and then one of the two is turned away. */
-async function indexAll(): Promise<void> {
-  await waitFor(
-    async () => {
-      await api.app.get(SearchIndex, { strict: false }).index();
-      const [left] = await api.database.worker<{ count: number }[]>((tx) =>
-        tx.query(
-          `SELECT (SELECT count(*) FROM search_again) + (SELECT count(*) FROM messages) +
-             (SELECT count(*) FROM search_progress WHERE untimed_from IS NOT NULL) -
-             (SELECT count(*) FROM message_search) AS count`,
-        ),
-      );
-      return Number(left?.count) === 0;
-    },
-    { what: 'everything to be indexed' },
-  );
 }
 
 /** Nothing is indexed while the work is at it: as if another process had begun to, and took its time. */
@@ -129,29 +84,19 @@ async function move(row: Row, toMs: number): Promise<void> {
 }
 
 /** Ids over all pages. */
-async function idsOf(search: string, { from, to }: Range, session?: number): Promise<string[]> {
-  const ids: string[] = [];
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const query: URLSearchParams = new URLSearchParams({
-      search,
-      limit: '50',
-      ...(from ? { from: from.toISOString() } : {}),
-      ...(to ? { to: to.toISOString() } : {}),
-      ...(session === undefined ? {} : { session: `session-${String(session)}` }),
-      ...(cursor ? { cursor } : {}),
-    });
-    const { status, body }: { status: number; body: { data: MessageResource[]; nextCursor: string | null } } =
-      await tenant.client.get(`/messages?${query.toString()}`);
-    expect(status).toBe(200);
-    ids.push(...body.data.map(({ id }) => id));
-    cursor = body.nextCursor;
-  }
-  return ids;
+function find(search: string, { from, to }: Range, session?: string): Promise<string[]> {
+  return idsOf(tenant, {
+    search,
+    limit: '50',
+    ...(from ? { from: from.toISOString() } : {}),
+    ...(to ? { to: to.toISOString() } : {}),
+    ...(session === undefined ? {} : { session }),
+  });
 }
 
-function wantedOf(search: string, { from, to }: Range, session?: number): string[] {
+function wantedOf(search: string, { from, to }: Range, session?: string): string[] {
   return rows
-    .filter((row) => row.text.includes(search) && (session === undefined || row.session === session))
+    .filter((row) => row.text.includes(search) && (session === undefined || row.sessionName === session))
     .filter(({ occurredAt }) => (!from || occurredAt >= from) && (!to || occurredAt < to))
     .toSorted((a, b) => b.occurredAt.getTime() - a.occurredAt.getTime() || (a.id < b.id ? 1 : -1))
     .map(({ id }) => id);
@@ -160,11 +105,11 @@ function wantedOf(search: string, { from, to }: Range, session?: number): string
 async function expectRightAnswers(count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) {
     const search = ['often', 'seldom', 'rarely', 'seldom often'][n % 4] ?? '';
-    const session = n % 3 === 0 ? Math.floor(random() * 2) : undefined;
+    const session = n % 3 === 0 ? `session-${String(Math.floor(random() * 2))}` : undefined;
     const from = new Date(START + Math.floor((random() * 1.2 - 0.15) * BLOCKS * DAY));
     const to = new Date(from.getTime() + Math.floor(random() ** 4 * BLOCKS * DAY) + HOUR);
     const range = [{ from, to }, { from, to }, { from, to }, { from }, { to }][n % 5] ?? {};
-    const found = await idsOf(search, range, session);
+    const found = await find(search, range, session);
     expect(found, JSON.stringify({ search, range, session })).toEqual(
       wantedOf(search.replace('seldom often', 'seldom'), range, session),
     );
@@ -174,19 +119,12 @@ async function expectRightAnswers(count: number): Promise<void> {
 beforeAll(async () => {
   api = await startApi();
   tenant = await api.createTenant();
-  await api.database.worker(async (tx) => {
-    for (const [place, id] of sessions.entries()) {
-      await tx.query(`INSERT INTO sessions (tenant_id, id, name, mode) VALUES ($1, $2, $3, 'test')`, [
-        tenant.tenantId,
-        id,
-        `session-${String(place)}`,
-      ]);
-    }
-  });
+  await storeSessions(api, tenant.tenantId, sessions);
   rows = Array.from({ length: BLOCKS * PER_BLOCK }, (_, n) => rowOf(n));
   for (let block = 0; block < BLOCKS; block += 1) {
-    await insert(rows.slice(block * PER_BLOCK, (block + 1) * PER_BLOCK), block);
-    await indexAll();
+    const ofBlock = rows.slice(block * PER_BLOCK, (block + 1) * PER_BLOCK);
+    await storeMessages(api, tenant.tenantId, ofBlock, { number: block, fromMs: START + block * DAY });
+    await indexAll(api);
   }
 });
 afterAll(() => api?.close());
@@ -198,13 +136,13 @@ describe('a search within a range of time', () => {
       const before = { from: row.occurredAt, to: new Date(row.occurredAt.getTime() + 1) };
       await move(row, row.createdAt.getTime() + 8 * DAY);
       const after = { from: row.occurredAt, to: new Date(row.occurredAt.getTime() + 1) };
-      expect(await idsOf('often', after)).toEqual([row.id]);
-      expect(await idsOf('often', before)).toEqual([]);
+      expect(await find('often', after)).toEqual([row.id]);
+      expect(await find('often', before)).toEqual([]);
     });
-    await indexAll();
-    expect(
-      await idsOf('often', { from: row.occurredAt, to: new Date(row.occurredAt.getTime() + 1) }),
-    ).toEqual([row.id]);
+    await indexAll(api);
+    expect(await find('often', { from: row.occurredAt, to: new Date(row.occurredAt.getTime() + 1) })).toEqual(
+      [row.id],
+    );
   });
 
   it.each([30, 59, 61, 120])(
@@ -217,11 +155,11 @@ describe('a search within a range of time', () => {
       await whileNotIndexing(async () => {
         for (const step of steps) {
           await move(row, step);
-          expect(await idsOf('often', range())).toContain(row.id);
+          expect(await find('often', range())).toContain(row.id);
         }
       });
-      await indexAll();
-      expect(await idsOf('often', range())).toContain(row.id);
+      await indexAll(api);
+      expect(await find('often', range())).toContain(row.id);
     },
   );
 
@@ -229,8 +167,8 @@ describe('a search within a range of time', () => {
     const history = rows.filter((row) => row.createdAt.getTime() - row.occurredAt.getTime() > DAY);
     expect(history.length).toBeGreaterThan(10);
     const range = { to: new Date(START - DAY) };
-    expect(await idsOf('often', range)).toEqual(wantedOf('often', range));
-    expect(await idsOf('often', range)).not.toEqual([]);
+    expect(await find('often', range)).toEqual(wantedOf('often', range));
+    expect(await find('often', range)).not.toEqual([]);
   });
 
   it('gives what one through all messages would, whatever has moved where', async () => {
@@ -243,7 +181,7 @@ describe('a search within a range of time', () => {
         }
         await expectRightAnswers(8);
       });
-      await indexAll();
+      await indexAll(api);
       await expectRightAnswers(8);
     }
   });
@@ -260,7 +198,7 @@ describe('a search within a range of time', () => {
       );
       await expectRightAnswers(8);
     });
-    await indexAll();
+    await indexAll(api);
     await expectRightAnswers(8);
   });
 
@@ -275,7 +213,7 @@ describe('a search within a range of time', () => {
       await expectRightAnswers(8);
     });
     await expectRightAnswers(5);
-    await indexAll();
+    await indexAll(api);
     const blocks = await api.database.worker<unknown[]>((tx) =>
       tx.query('SELECT FROM search_blocks WHERE tenant_id = $1', [tenant.tenantId]),
     );

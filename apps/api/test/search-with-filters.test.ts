@@ -1,28 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, type Query } from '#database';
-import { idBoundary, newId } from '#kernel';
+import { newId } from '#kernel';
 import { analyze } from '../../../test/support/analyze.js';
-import { waitFor } from '../../../test/support/index.js';
 import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
 import type { AuthContext } from '../src/auth/index.js';
 import type { MessageFilter } from '../src/messages/message-list.js';
-import type { MessageResource } from '../src/messages/message-resource.js';
 import { MessageScan } from '../src/messages/search/message-scan.js';
 import { MessageSearch } from '../src/messages/search/message-search.js';
-import { SearchIndex } from '../src/messages/search/search-index.js';
-import { BLOCK_SIZE, wantedWords } from '../src/messages/search/search-terms.js';
-
-interface Said {
-  id: string;
-  direction: 'in' | 'out';
-  author: string;
-  text: string;
-}
+import { wantedWords } from '../src/messages/search/search-terms.js';
+import {
+  idsOf,
+  indexAll,
+  storeMessages,
+  storeSessions,
+  type StoredMessage,
+} from './stored-messages-steps.js';
 
 const DAY = 86_400_000;
 const START = Date.now() - 10 * DAY;
 const RARE = '4915110000001@c.us';
+const OFTEN = '4915110000002@c.us';
 
 let own: MigratedDatabase;
 let api: TestApi;
@@ -41,68 +39,29 @@ async function tenantWithSession(): Promise<{ tenant: TestTenant; session: strin
   const tenant = await api.createTenant();
   const { tenantId, keyId } = tenant;
   const session = newId('ses');
-  await api.database.worker((tx) =>
-    tx.query(`INSERT INTO sessions (tenant_id, id, name, mode) VALUES ($1, $2, 'one', 'test')`, [
-      tenantId,
-      session,
-    ]),
-  );
+  await storeSessions(api, tenantId, [session]);
   const limits = { keyPerMinute: null, tenantPerMinute: null };
   return { tenant, session, auth: { tenantId, keyId, mode: 'test', sessionIds: null, scopes: [], limits } };
 }
 
 /** Messages of one day, a second between them, newest last. */
-function sayOn(day: number, count: number, what: (n: number) => Partial<Said>): Said[] {
-  return Array.from({ length: count }, (_, n) => ({
-    id: newId('msg', START + day * DAY + n * 1_000),
-    direction: 'in' as const,
-    author: '4915110000002@c.us',
-    text: 'nothing',
-    ...what(n),
-  }));
-}
-
-/** Writes them, to be indexed from the beginning of a block on. */
-async function insert(tenantId: string, session: string, day: number, said: readonly Said[]): Promise<void> {
-  await api.database.worker(async (tx) => {
-    await tx.query(
-      `INSERT INTO search_progress (tenant_id, indexed, upto_id) VALUES ($1, $2, $3)
-       ON CONFLICT (tenant_id) DO UPDATE SET indexed = excluded.indexed, upto_id = excluded.upto_id`,
-      [tenantId, day * BLOCK_SIZE, idBoundary('msg', START + day * DAY)],
-    );
-    await tx.query(
-      `INSERT INTO messages (tenant_id, id, session_id, direction, origin, chat_wa_id, author_wa_id, type, content, status,
-         occurred_at)
-       SELECT $1, r.id, $2, r.direction, CASE r.direction WHEN 'in' THEN 'contact' ELSE 'api' END, r.author,
-         CASE r.direction WHEN 'in' THEN r.author END, 'text', jsonb_build_object('type', 'text', 'text', r.text),
-         CASE r.direction WHEN 'in' THEN 'received' ELSE 'sent' END, $7::timestamptz + n * interval '1 second'
-       FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
-         AS r (id, direction, author, text, n)`,
-      [
-        tenantId,
-        session,
-        said.map(({ id }) => id),
-        said.map(({ direction }) => direction),
-        said.map(({ author }) => author),
-        said.map(({ text }) => text),
-        new Date(START + day * DAY),
-      ],
-    );
+function sayOn(
+  session: string,
+  day: number,
+  count: number,
+  what: (n: number) => Partial<StoredMessage>,
+): StoredMessage[] {
+  return Array.from({ length: count }, (_, n) => {
+    const atMs = START + day * DAY + n * 1_000;
+    const message = { id: newId('msg', atMs), session, chat: OFTEN, occurredAt: new Date(atMs) };
+    return { ...message, direction: 'in', text: 'nothing', ...what(n) };
   });
 }
 
-/** The api indexes by itself too, and then one of the two is turned away. */
-async function indexAll(): Promise<void> {
-  await waitFor(
-    async () => {
-      await api.app.get(SearchIndex, { strict: false }).index();
-      const [left] = await api.database.worker<{ count: number }[]>((tx) =>
-        tx.query('SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM message_search) AS count'),
-      );
-      return Number(left?.count) === 0;
-    },
-    { what: 'everything to be indexed' },
-  );
+/** Writes them, to be indexed from the beginning of a block on. */
+async function storeDay(tenantId: string, day: number, messages: readonly StoredMessage[]): Promise<void> {
+  await storeMessages(api, tenantId, messages, { number: day, fromMs: START + day * DAY });
+  await indexAll(api);
 }
 
 /** Messages that the transaction has read by way of an index. */
@@ -141,23 +100,15 @@ describe('a search in what came in', () => {
     const { tenant, session } = await tenantWithSession();
     const often = { text: 'order' };
     const days = [
-      sayOn(0, 50, () => often),
-      sayOn(1, 50, () => often),
+      sayOn(session, 0, 50, () => often),
+      sayOn(session, 1, 50, () => often),
       // Among the newest of them few came in.
-      sayOn(2, 600, (n) => ({ ...often, direction: n < 300 || n % 60 === 0 ? 'in' : 'out' })),
+      sayOn(session, 2, 600, (n) => ({ ...often, direction: n < 300 || n % 60 === 0 ? 'in' : 'out' })),
     ];
     for (const [day, said] of days.entries()) {
-      await insert(tenant.tenantId, session, day, said);
-      await indexAll();
+      await storeDay(tenant.tenantId, day, said);
     }
-    const ids: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null;) {
-      const query: string = `search=order&direction=in&limit=23${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
-      const { body }: { body: { data: MessageResource[]; nextCursor: string | null } } =
-        await tenant.client.get(`/messages?${query}`);
-      ids.push(...body.data.map(({ id }) => id));
-      cursor = body.nextCursor;
-    }
+    const ids = await idsOf(tenant, { search: 'order', direction: 'in', limit: '23' });
     const wanted = days.flat().filter(({ direction }) => direction === 'in');
     expect(ids).toEqual(wanted.map(({ id }) => id).reverse());
   });
@@ -166,18 +117,17 @@ describe('a search in what came in', () => {
 describe('a search among what few said', () => {
   let auth: AuthContext;
   let sessionId: string;
-  let said: Said[];
+  let said: StoredMessage[];
 
   beforeAll(async () => {
     const { tenant, session, auth: of } = await tenantWithSession();
     auth = of;
     sessionId = session;
-    said = sayOn(0, 3_000, (n) => ({
-      ...(n % 300 === 7 ? { author: RARE } : {}),
+    said = sayOn(session, 0, 3_000, (n) => ({
+      ...(n % 300 === 7 ? { chat: RARE } : {}),
       text: n % 300 === 7 || n % 500 === 8 ? 'Okapi' : n === 0 ? 'first' : 'nothing',
     }));
-    await insert(tenant.tenantId, session, 0, said);
-    await indexAll();
+    await storeDay(tenant.tenantId, 0, said);
     // What is read to find something depends on what Postgres knows of the tables; by itself it learns that at any time.
     await analyze(own.url);
   });
@@ -186,7 +136,7 @@ describe('a search among what few said', () => {
     ['an author', { authorIds: [RARE] }],
     ['a chat', { chatIds: [RARE] }],
   ])('of %s within a range of time does not read all of the range', async (_name, of) => {
-    const wanted = said.filter(({ author }) => author === RARE).map(({ id }) => id);
+    const wanted = said.filter(({ chat }) => chat === RARE).map(({ id }) => id);
     const { ids, read } = await find(auth, 'okapi', { ...of, from: new Date(START - DAY) });
     expect(ids).toEqual(wanted.reverse());
     expect(read).toBeGreaterThanOrEqual(ids.length);
@@ -198,7 +148,7 @@ describe('a search among what few said', () => {
       const scan = new MessageScan({
         query,
         auth,
-        filter: { sessionId, chatIds: [said[0]!.author] },
+        filter: { sessionId, chatIds: [said[0]!.chat] },
         wanted: wantedWords('first'),
         range: { limit: 23 },
       });

@@ -1,7 +1,9 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Database } from '#database';
+import { waitFor } from '../../../../../test/support/index.js';
 import { migratedDatabase, type MigratedDatabase } from '../../../../../test/support/migrated-database.js';
+import { whileFull } from '../../../test/while-full.js';
 import { ApiProcess } from '../../api-process.js';
 import { attemptKey, AttemptRepository } from './attempt-repository.js';
 import { CallNotes } from './call-notes.js';
@@ -26,6 +28,10 @@ afterAll(async () => {
   notes?.stop();
   await database?.close();
   await own?.drop();
+});
+
+beforeEach(() => {
+  failed.length = 0;
 });
 
 /** A session with so many claimed messages. */
@@ -76,4 +82,33 @@ it('lets the calls of sessions whose rows others hold wait alone, and forgets no
   const mine = await Promise.all(held);
   const names = [1, 2].flatMap((i) => locked.map((session) => attemptKey(`${session}${String(i)}`, 1)));
   expect(mine.map((keys, i) => keys.has(names[i] ?? ''))).toEqual(names.map(() => true));
+});
+
+it('lets the calls of a session that the database refuses for now wait alone', async () => {
+  await claimed('ses_full', 1);
+  await claimed('ses_full_free', 2);
+  const waiting: Promise<ReadonlySet<string>>[] = [];
+  await whileFull(own.url, ['ses_full'], async () => {
+    waiting.push(note('ses_full', 1));
+    for (const i of [1, 2]) {
+      expect([...(await note('ses_full_free', i))]).toContain(attemptKey(`ses_full_free${String(i)}`, 1));
+    }
+  });
+  const [mine] = await Promise.all(waiting);
+  expect([...(mine ?? [])]).toEqual([attemptKey('ses_full1', 1)]);
+});
+
+it('does not try session after session while the database refuses them all', async () => {
+  const refused = Array.from({ length: 5 }, (_, i) => `ses_all_full${String(i)}`);
+  for (const session of refused) await claimed(session, 1);
+  const waiting: Promise<ReadonlySet<string>>[] = [];
+  await whileFull(own.url, refused, async () => {
+    waiting.push(...refused.map((session) => note(session, 1)));
+    await waitFor(() => failed.length >= 4, { what: 'them all to be tried again' });
+    expect(failed.slice(0, 4)).toMatchObject([5, 1, 1, 5].map((sessions) => ({ sessions })));
+  });
+  const mine = await Promise.all(waiting);
+  expect(mine.map((keys, i) => keys.has(attemptKey(`${refused[i] ?? ''}1`, 1)))).toEqual(
+    refused.map(() => true),
+  );
 });

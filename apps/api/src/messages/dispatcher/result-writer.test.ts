@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Query } from '#database';
 import { waitFor } from '../../../../../test/support/index.js';
 import { startApi, type TestApi } from '../../../../../test/support/start-api.js';
+import { whileFull } from '../../../test/while-full.js';
 import { MessageWatch } from '../message-watch.js';
 import type { AttemptEnd, AttemptResult } from './claimed-message.js';
 import { Reconciler } from './reconciler.js';
@@ -124,6 +125,35 @@ it('writes what is free also when the database refuses one of those that are wri
   });
   await Promise.all(waiting);
   expect(await statusesOf('ses_beside')).toEqual(['unknown']);
+});
+
+it('writes what is free beside a session whose results the database refuses for now, and those once it takes them', async () => {
+  const refused = await sending('ses_full');
+  const [first, second] = await sending('ses_full_free', 2);
+  const waiting: Promise<void>[] = [];
+  await whileFull(api.config.DATABASE_OWNER_URL, ['ses_full'], async () => {
+    waiting.push(...refused.map((result) => writer.write(result)));
+    if (first) await writer.write(first);
+    if (second) await writer.write(second);
+    expect(await statusesOf('ses_full_free')).toEqual(['unknown']);
+    expect(await statusesOf('ses_full')).toEqual(['sending']);
+  });
+  await Promise.all(waiting);
+  expect(await statusesOf('ses_full')).toEqual(['unknown']);
+});
+
+it('does not try session after session while the database refuses them all', async () => {
+  const names = Array.from({ length: 5 }, (_, i) => `ses_full${String(i)}`);
+  const refused: AttemptResult[] = [];
+  for (const name of names) refused.push(...(await sending(name)));
+  const waiting: Promise<void>[] = [];
+  await whileFull(api.config.DATABASE_OWNER_URL, names, async () => {
+    waiting.push(...refused.map((result) => writer.write(result)));
+    await waitFor(() => failed.length >= 4, { what: 'them all to be tried again' });
+    expect(failed.slice(0, 4)).toMatchObject([5, 1, 1, 5].map((sessions) => ({ sessions })));
+  });
+  await Promise.all(waiting);
+  expect(await statusesOf(...names)).toEqual(['unknown']);
 });
 
 it('has nothing left when a flush ends, also of what came while it waited for a held session', async () => {

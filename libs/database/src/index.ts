@@ -10,5 +10,5 @@ export {
 } from './errors.js';
 export type { NotificationHandler } from './listener.js';
 export { migrate, requireNewestSchema, type MigrateOptions } from './migrate.js';
-export { asQuery, queryByBitmap, type Query, type Statement } from './query.js';
+export { asQuery, planByAverages, queryByBitmap, type Query, type Statement } from './query.js';
 export { APP_ROLE, WORKER_ROLE, type DatabaseSettings } from './settings.js';

@@ -50,6 +50,15 @@ export async function queryByBitmap<Row extends pg.QueryResultRow>(
 }
 
 /**
+ * From here on, plans of the transaction are made without a look at the values, and so fit the average tenant, session
+ * or chat. Of one that is new since the last ANALYZE Postgres would believe that it has a single row, and read all of its
+ * rows wherever it comes across it; beside large tenants that lasts for days.
+ */
+export async function planByAverages(query: Query): Promise<void> {
+  await query('SET LOCAL plan_cache_mode = force_generic_plan');
+}
+
+/**
  * As `queryOf`, for a transaction of either path, so that a service can take part in both. Always resolves with rows, where
  * EntityManager.query answers UPDATE and DELETE with a pair.
  */

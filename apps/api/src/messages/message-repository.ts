@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#database';
+import { Database, planByAverages, type Statement } from '#database';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
 import {
@@ -20,6 +20,10 @@ export interface QuotableMessage {
   waMessageId: string | null;
 }
 
+const GET = {
+  name: 'message_get',
+  text: `${MESSAGE_SELECT} WHERE m.tenant_id = $1 AND ${VISIBLE} AND m.id = $4`,
+};
 /** Prepared: planning it takes as long as reading the messages. */
 const LIST_BY_IDS = {
   name: 'messages_by_ids',
@@ -33,15 +37,7 @@ export class MessageRepository {
 
   /** @throws AppError `not_found` */
   async get(auth: AuthContext, id: string): Promise<StoredMessage> {
-    const [message] = await this.database.tenantSql(auth.tenantId, (query) =>
-      query<StoredMessage & object>(
-        {
-          name: 'message_get',
-          text: `${MESSAGE_SELECT} WHERE m.tenant_id = $1 AND ${VISIBLE} AND m.id = $4`,
-        },
-        [...visibility(auth), id],
-      ),
-    );
+    const [message] = await this.read(auth, GET, [...visibility(auth), id]);
     if (!message) throw noSuchMessage();
     return message;
   }
@@ -49,16 +45,13 @@ export class MessageRepository {
   /** Newest first, in the order that `isByTime` names. */
   list(auth: AuthContext, filter: MessageFilter, range: MessageRange): Promise<StoredMessage[]> {
     const { text, values } = listStatement(auth, filter, range);
-    return this.database.tenantSql(auth.tenantId, (query) => query<StoredMessage & object>(text, values));
+    return this.read(auth, text, values);
   }
 
   /** Those of the messages that there are, in the order of the ids. */
   async listByIds(auth: AuthContext, ids: readonly string[]): Promise<StoredMessage[]> {
     if (ids.length === 0) return [];
-    const values = [...visibility(auth), ids];
-    const rows = await this.database.tenantSql(auth.tenantId, (query) =>
-      query<StoredMessage & object>(LIST_BY_IDS, values),
-    );
+    const rows = await this.read(auth, LIST_BY_IDS, [...visibility(auth), ids]);
     return rows.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
   }
 
@@ -77,13 +70,7 @@ export class MessageRepository {
         },
         [...visibility(auth), id],
       );
-      const [message] = await query<StoredMessage & object>(
-        {
-          name: 'message_get',
-          text: `${MESSAGE_SELECT} WHERE m.tenant_id = $1 AND ${VISIBLE} AND m.id = $4`,
-        },
-        [...visibility(auth), id],
-      );
+      const [message] = await query<StoredMessage & object>(GET, [...visibility(auth), id]);
       if (!message) throw noSuchMessage();
       if (!cancelled && message.status !== 'cancelled') {
         throw new AppError(
@@ -132,6 +119,16 @@ export class MessageRepository {
       ),
     );
     return row?.count ?? 0;
+  }
+
+  private read(auth: AuthContext, statement: Statement, values: unknown[]): Promise<StoredMessage[]> {
+    return this.database.tenantSql(auth.tenantId, async (query) => {
+      const [, rows] = await Promise.all([
+        planByAverages(query),
+        query<StoredMessage & object>(statement, values),
+      ]);
+      return rows;
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { MessageContent } from '#contracts';
-import { Database, type Query } from '#database';
+import { Database, planByAverages, type Query } from '#database';
 import type { AuthContext } from '../../auth/index.js';
 import {
   behind,
@@ -52,6 +52,7 @@ export class MessageSearch {
     const wanted = wantedWords(search);
     if (wanted.length === 0) return [];
     const found = await this.database.workerSql(async (query) => {
+      await planByAverages(query);
       const scope = { query, auth, filter, wanted, range };
       const scan = new MessageScan(scope);
       if (isOfFew(filter) && (await scan.goOn(MOST_AT_FIRST))) return scan.found;

@@ -7,6 +7,9 @@ import { startApi, type TestApi } from '../../../test/support/start-api.js';
 import type { AuthContext } from '../src/auth/index.js';
 import type { MessageFilter } from '../src/messages/message-list.js';
 import { MessageRepository } from '../src/messages/message-repository.js';
+import { TimelineRepository } from '../src/messages/timeline/timeline-repository.js';
+import { EventDeliveryRepository } from '../src/webhooks/event-delivery-repository.js';
+import { indexAll } from './stored-messages-steps.js';
 
 const MESSAGES = 3_000;
 const CHATS = 1_000;
@@ -83,7 +86,7 @@ async function countRead(query: Query): Promise<number> {
 
 /** What `work` gives, and how many rows were read for it. */
 async function watched<T>(
-  work: (repository: MessageRepository) => Promise<T>,
+  work: (repository: MessageRepository, database: Database) => Promise<T>,
 ): Promise<{ result: T; read: number }> {
   let read = 0;
   class Watched extends Database {
@@ -96,7 +99,8 @@ async function watched<T>(
       });
     }
   }
-  const result = await work(new MessageRepository(Object.create(Watched.prototype) as Database));
+  const database = Object.create(Watched.prototype) as Database;
+  const result = await work(new MessageRepository(database), database);
   return { result, read };
 }
 
@@ -127,5 +131,26 @@ describe('of a tenant that the statistics of the database do not know', () => {
     const { result, read } = await watched((repository) => repository.get(auth, ids[MESSAGES - 1]!));
     expect(result.id).toBe(ids[MESSAGES - 1]);
     expect(read).toBeLessThanOrEqual(10);
+  });
+
+  it('no more is read than belongs to the timeline of one message', async () => {
+    const deliveries = api.app.get(EventDeliveryRepository, { strict: false });
+    const { result, read } = await watched((_, database) =>
+      new TimelineRepository(database, deliveries).find(auth.tenantId, ids[MESSAGES - 1]!, null),
+    );
+    expect(result?.media?.state).toBe('stored');
+    expect(read).toBeLessThanOrEqual(10);
+  });
+
+  it('no more is read than the messages of a batch whose times are noted for searches', async () => {
+    await indexAll(api);
+    const read = await api.database.workerSql(async (query) => {
+      const before = await countRead(query);
+      await query('SELECT wagate_widen_search_blocks($1, $2)', [auth.tenantId, ids.slice(-PAGE)]);
+      return (await countRead(query)) - before;
+    });
+    // Each message, and where it stands in the index.
+    expect(read).toBeGreaterThanOrEqual(2 * PAGE);
+    expect(read).toBeLessThanOrEqual(3 * PAGE);
   });
 });

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { eventBatchAnswerSchema, eventBatchSchema, NodeEvent, NodeFact } from '#contracts';
-import { Database, isDatabaseUnavailable, type Query } from '#database';
+import { Database, isDatabaseUnavailable, planByAverages, type Query } from '#database';
 import { allDone, isAppError } from '#kernel';
 import { failpoint } from '#runtime';
 import { LOGGER } from '../http/index.js';
@@ -141,10 +141,11 @@ export class EventIntake {
   ): Promise<boolean | IdentityPair[]> {
     const { tenantId, sessionId } = events[0];
     return this.database.workerSql(async (query) => {
-      // Only facts of the newest epoch count; the two statements travel together.
+      // Only facts of the newest epoch count; the statements travel together.
       const epoch = newestEpoch(events);
       const own = chosen.filter((event) => event.epoch === epoch).map((event) => storable(event.fact));
-      const [session, { unknown, facts }] = await allDone([
+      const [, session, { unknown, facts }] = await allDone([
+        planByAverages(query),
         this.placed.lock(query, events[0]),
         this.identities.resolve(query, tenantId, sessionId, own),
       ]);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EventType, MessageStatus } from '#contracts';
-import { Database, type Query } from '#database';
+import { Database, planByAverages, type Query } from '#database';
 import { UNKNOWN_BLOCK_SECONDS } from '../dispatcher/claim-repository.js';
 import { SESSION_COLUMNS, type StoredSession } from '../../nodes/index.js';
 import { EventDeliveryRepository, type EventDelivery, type WebhookVisibility } from '../../webhooks/index.js';
@@ -154,6 +154,7 @@ export class TimelineRepository {
     webhookViewer: WebhookVisibility | null,
   ): Promise<TimelineFacts | undefined> {
     return this.database.tenantSql(tenantId, async (query) => {
+      await planByAverages(query);
       const key = [tenantId, messageId];
       const [message] = await query<TimedMessage & object>(MESSAGE, key);
       const [session] = await query<StoredSession>(SESSION, [tenantId, message?.sessionId]);

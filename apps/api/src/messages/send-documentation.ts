@@ -64,7 +64,10 @@ export function SendAnswered(): MethodDecorator {
   const content = {
     schema: { oneOf: ['Message', 'DryRun'].map((name) => ({ $ref: `#/components/schemas/${name}` })) },
     examples: {
-      wait: { summary: 'With `wait`: it came that far, or ended', value: DELIVERED_EXAMPLE },
+      wait: {
+        summary: 'With `wait`: it came that far, ended, or nobody can tell (`unknown`)',
+        value: DELIVERED_EXAMPLE,
+      },
       dryRun: { summary: 'With `dryRun`: what would happen', value: DRY_RUN_EXAMPLE },
     },
   };
@@ -72,7 +75,7 @@ export function SendAnswered(): MethodDecorator {
     ApiExtraModels(MessageDto.Output, DryRunDto.Output),
     ApiOkResponse({
       description:
-        'With `wait`: the message came that far, or ended. With `dryRun`: what would happen; nothing was accepted',
+        'With `wait`: the message came that far, ended, or is `unknown`; look at its `status`. With `dryRun`: what would happen; nothing was accepted',
       content: { 'application/json': content },
     }),
   );
@@ -112,8 +115,9 @@ export const SEND_DESCRIPTION = `Accepts a message and answers **202** once it i
 its chat. Whatever happens afterwards, it ends as \`sent\` (and further), \`failed\`, \`expired\`, \`cancelled\` or, when nobody can
 tell, \`unknown_final\`; it is handed to WhatsApp at most once.
 
-With \`?wait=sent\` or \`?wait=delivered\` the answer is held for up to 30 seconds: **200** when the message came that far or
-ended, **202** when it is still on its way. With \`?dryRun=true\` everything is checked and nothing is sent (**200**, with \`session\`, \`to\`, \`onWhatsApp\`, \`quota\`, \`queued\`, and \`eta\` and \`expiresFirst\` as a message has them).
+With \`?wait=sent\` or \`?wait=delivered\` the answer is held for up to 30 seconds: **200** when the message came that far,
+when it ended otherwise, and when its status is \`unknown\` (it may have left; it is looked up, and may still become \`sent\`), so look
+at \`status\`; **202** when it is still on its way. With \`?dryRun=true\` everything is checked and nothing is sent (**200**, with \`session\`, \`to\`, \`onWhatsApp\`, \`quota\`, \`queued\`, and \`eta\` and \`expiresFirst\` as a message has them); an \`Idempotency-Key\` is neither taken nor looked up then.
 
 An accepted message counts towards the daily caps.`;
 

@@ -151,7 +151,12 @@ const flagSchema = z.enum(['true', 'false']).transform((value) => value === 'tru
 
 /** Query of `POST /messages` and its short forms. */
 export const sendQuerySchema = z.strictObject({
-  wait: z.enum(['sent', 'delivered']).optional().describe('Hold the answer until then, at most 30 seconds'),
+  wait: z
+    .enum(['sent', 'delivered'])
+    .optional()
+    .describe(
+      'Hold the answer until then, at most 30 seconds; less when the message ends otherwise or becomes `unknown`',
+    ),
   dryRun: flagSchema.optional().describe('Check everything, send nothing'),
 });
 export class SendQueryDto extends createZodDto(sendQuerySchema) {}

@@ -45,7 +45,7 @@ const IDEMPOTENCY_HEADER = {
   name: 'Idempotency-Key',
   required: false,
   description:
-    'Up to 255 printable characters of your own. Repeating the request with it changes nothing and gives the first answer again for 7 days, with `Idempotent-Replayed: true`: what it made as it was then (a message: `queued`), and without a secret. `wait` is not part of the request: with it a message is shown as it is now.',
+    'Up to 255 printable characters of your own. Repeating this request with it changes nothing and gives the first answer again for 7 days, with `Idempotent-Replayed: true`: what it made as it was then (a message: `queued`), and without a secret. `wait` is not part of the request: with it a message is shown as it is now. Used for this operation with another query, body or id in the path, or by an API key that is bound to other sessions, it is refused with `idempotency_key_reused`. It belongs to this operation alone: the same request at another path, as at `POST /messages` after `POST /messages/send-text`, is another one and is carried out too.',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 

@@ -109,6 +109,42 @@ test('11: groups are addressed by LID, and somebody known by LID only has no num
   expect(await inGroup).toMatchObject({ from: group.id, author: `${lid}@lid` });
 });
 
+test('11: in a chat that stands under a number, because something came under it, acks are told too', async () => {
+  const came = event<WAWebJS.Message>(client, 'message');
+  simulator.network.conversation.sendFromPhone({
+    from: ANNA,
+    to: ME,
+    type: 'text',
+    body: 'by my number',
+    address: 'phone',
+  });
+  expect(await came).toMatchObject({ from: `${ANNA}@c.us` });
+  await client.sendMessage(`${ANNA}@c.us`, 'to your number');
+  const acks = await eventually(() =>
+    client.pupPage?.evaluate(() => {
+      const page = window as unknown as {
+        require(name: string): {
+          Msg: {
+            getModelsArray(): {
+              body?: string;
+              ack: number;
+              id: { remote: { user: string; server: string } };
+            }[];
+          };
+        };
+      };
+      const sent = page
+        .require('WAWebCollections')
+        .Msg.getModelsArray()
+        .filter(({ body }) => body === 'to your number');
+      return sent.some(({ ack }) => ack >= 1)
+        ? sent.map(({ id: { remote } }) => `${remote.user}@${remote.server}`)
+        : undefined;
+    }),
+  );
+  expect(acks).toEqual([`${ANNA}@c.us`]);
+});
+
 test('12: earlier messages are loaded with one options object', async () => {
   const loaded = await client.pupPage?.evaluate(async () => {
     const page = window as unknown as LoadingPage;

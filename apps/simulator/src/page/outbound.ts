@@ -59,7 +59,7 @@ export class Outbound {
   /** Of those it was asked about, hands over what the network says it does not have and has not got meanwhile. */
   resume(known: string[]): void {
     for (const message of this.unsentMessages()) {
-      if (this.asked.has(message.id) && !known.includes(message.id)) this.handOver(message);
+      if (this.asked.has(message.id) && !known.includes(message.id)) this.give(message);
     }
   }
 
@@ -70,12 +70,17 @@ export class Outbound {
       .map(({ message }) => message);
   }
 
+  /** Under which of the person's ids the chat stands here is nothing to those who receive it. */
+  private give({ address: _address, ...message }: WireMessage): boolean {
+    return this.handOver(message);
+  }
+
   private async send(chat: Chat, msg: Msg, stored: StoredMessage): Promise<Msg> {
     await this.faults.beforeHandOver(stored.message);
     this.store.remember(stored);
     const shown = this.store.addToChat(msg);
     await this.store.save({ messages: [stored], chats: [this.store.chatRecord(stored.chat)] });
-    if (this.handOver(stored.message)) this.asked.delete(stored.message.id);
+    if (this.give(stored.message)) this.asked.delete(stored.message.id);
     await this.faults.afterHandOver(stored.message);
     if (this.faults.take('sendReturnsUndefined') !== undefined) this.store.msgs.hideOnce(shown.id);
     chat.trigger('change', chat);
@@ -98,6 +103,7 @@ export class Outbound {
       to,
       timestamp: msg.t,
       type: msg.type,
+      ...(chat.id.equals(people.addressOfChat(to)) ? {} : { address: chat.id.isLid() ? 'lid' : 'phone' }),
       ...(typeof msg.body === 'string' && msg.directPath === undefined ? { body: msg.body } : {}),
       ...(typeof msg.caption === 'string' ? { caption: msg.caption } : {}),
       ...mediaOf(msg),

@@ -93,6 +93,20 @@ describe('an Idempotency-Key', () => {
     );
   });
 
+  it('belongs to one operation, and is not taken by a dry run', async () => {
+    const headers = { 'idempotency-key': 'of one operation' };
+    const short = { session: session.id, to: ALEX, message: 'Hi' };
+    const post = (path: string, body: object) => tenant.client.post<MessageResource>(path, body, headers);
+    expect((await post('/messages?dryRun=true', text({ text: 'Ho' }))).status).toBe(200);
+    const answers = [await post('/messages', text()), await post('/messages/send-text', short)];
+    expect(answers.map(({ status, headers: got }) => [status, got.get('idempotent-replayed')])).toEqual([
+      [202, null],
+      [202, null],
+    ]);
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(2);
+    expect((await post('/messages?dryRun=true', text({ text: 'Ho' }))).status).toBe(200);
+  });
+
   it.each([
     ['', '?wait=sent'],
     ['?wait=sent', ''],

@@ -6,7 +6,7 @@ import { waitFor } from '../../../test/support/index.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, handed, incoming, Messaging, messageWhen, OWN_PHONE, statusOf } from './messaging.js';
-import type { PageBody, SessionBody } from './session-bodies.js';
+import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
 
 let messaging: Messaging;
 let tenant: TestTenant;
@@ -65,6 +65,14 @@ describe('a message that comes in', () => {
     expect(messages.map((message) => message.id)).toContain(chats.body.data[0]?.lastMessageId);
     const contacts = await tenant.client.get<PageBody<{ name: string }>>('/contacts');
     expect(contacts.body.data).toMatchObject([{ phone: ALEX, name: 'Alex Example' }]);
+  });
+
+  it('cannot be cancelled, and has not been sent', async () => {
+    await messaging.report(session.id, incoming('A1'));
+    const [message] = await listed();
+    const answer = await tenant.client.post<{ detail: string }>(`/messages/${message!.id}/cancel`);
+    expectProblem(answer, 409, 'invalid_state');
+    expect(answer.body.detail).toMatch(/came in/);
   });
 
   it('is one message under the phone form and the LID of its chat', async () => {

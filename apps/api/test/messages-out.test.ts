@@ -256,6 +256,7 @@ describe('what goes wrong on the way out', () => {
     const { id } = await send({ expiresAt });
     const expired = await statusOf(tenant, id, 'expired');
     expect(expired.error?.code).toBe('expired');
+    expectProblem(await tenant.client.post(`/messages/${id}/cancel`), 409, 'invalid_state');
     await messaging.node.become(session.id, connected(OWN_PHONE));
     const later = await send();
     await waitFor(() => sends().length === 1, { what: 'the later one to leave' });
@@ -270,6 +271,7 @@ describe('what goes wrong on the way out', () => {
     const { id } = await send();
     expect((await tenant.client.request('DELETE', `/sessions/${session.id}`)).status).toBe(204);
     expect((await statusOf(tenant, id, 'failed')).error?.code).toBe('session_deleted');
+    expectProblem(await tenant.client.post(`/messages/${id}/cancel`), 409, 'invalid_state');
   });
 
   it('can be cancelled while it is queued, once, and not afterwards', async () => {

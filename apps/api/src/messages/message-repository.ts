@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { MessageStatus } from '#contracts';
 import { Database, planByAverages, type Statement } from '#database';
 import { AppError } from '#kernel';
 import type { AuthContext } from '../auth/index.js';
@@ -57,7 +58,7 @@ export class MessageRepository {
 
   /**
    * Takes a message out of the queue.
-   * @throws AppError `not_found`, `already_sent` (it is on its way, or has ended)
+   * @throws AppError `not_found`, `already_sent` (it has left, or may have), `invalid_state` (it never will, or came in)
    */
   async cancel(auth: AuthContext, id: string): Promise<StoredMessage> {
     return this.database.tenantSql(auth.tenantId, async (query) => {
@@ -73,10 +74,7 @@ export class MessageRepository {
       const [message] = await query<StoredMessage & object>(GET, [...visibility(auth), id]);
       if (!message) throw noSuchMessage();
       if (!cancelled && message.status !== 'cancelled') {
-        throw new AppError(
-          'already_sent',
-          `the message is ${message.status}; only a queued one can be cancelled`,
-        );
+        throw notCancellable(message.status);
       }
       return message;
     });
@@ -130,6 +128,17 @@ export class MessageRepository {
       return rows;
     });
   }
+}
+
+/** Of these nothing has left. */
+const NEVER_SENT: ReadonlySet<MessageStatus> = new Set(['failed', 'expired', 'received']);
+
+function notCancellable(status: MessageStatus): AppError {
+  const why = status === 'received' ? 'the message came in' : `the message is ${status}`;
+  return new AppError(
+    NEVER_SENT.has(status) ? 'invalid_state' : 'already_sent',
+    `${why}; only a queued one can be cancelled`,
+  );
 }
 
 /** The same for a message that does not exist and for one of another tenant. */

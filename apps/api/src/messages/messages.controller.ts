@@ -131,10 +131,11 @@ export class MessagesController {
   @Scopes('messages:send')
   @Operation({
     summary: 'Take a message out of the queue',
-    description: 'Only while it is `queued`: what is on its way cannot be called back.',
+    description:
+      'Only while it is `queued`. What has left, or may have, cannot be called back (`already_sent`); where there is nothing to take out, as the message failed, expired or came in, the answer is `invalid_state`.',
     idempotent: 'idempotent',
     answer: { status: 200, type: MessageDto, example: { ...MESSAGE_EXAMPLE, status: 'cancelled' } },
-    problems: ['not_found', 'already_sent'],
+    problems: ['not_found', 'already_sent', 'invalid_state'],
   })
   cancel(@CurrentKey() auth: AuthContext, @Param() { id }: MessageParams): Promise<MessageResource> {
     return this.messages.cancel(auth, id);

@@ -20,6 +20,7 @@ export const connected = {
   action: null,
   since: at('09:00'),
   isRunning: true,
+  isStrictlyOrdered: false,
   pause: null,
 } as const;
 export const interrupted = {

@@ -46,7 +46,7 @@ export interface DiagnosisFacts {
   attempts: number;
   /** Messages of the session that leave before it; counted up to `COUNTED_AHEAD`. */
   ahead: number;
-  /** A message of its chat that nobody knows the fate of holds it back. */
+  /** A message of its chat holds it back: one that nobody knows the fate of, or that is tried again. */
   isChatBlocked: boolean;
   /** When it leaves by the pacing of its session; null: there is none, nobody can tell, or never as things are. */
   eta: Date | null;
@@ -58,6 +58,8 @@ export interface DiagnosisFacts {
     action: SessionAction | null;
     since: Date;
     isRunning: boolean;
+    /** A chat waits behind a message of unknown fate until that is known, not for UNKNOWN_BLOCK_SECONDS only. */
+    isStrictlyOrdered: boolean;
     pause: { reason: PauseReason; since: Date; until: Date | null } | null;
   };
   /** The newest one. */

@@ -63,7 +63,18 @@ const TABLE: DiagnosisCase[] = [
     /^Attempt 1 certainly did not leave; it expires at 12:31:00 UTC, before/,
     /once it has expired\.$/,
   ],
-  ['chat_blocked', { isChatBlocked: true }, /earlier message of its chat/, /settled/],
+  [
+    'chat_blocked',
+    { isChatBlocked: true },
+    /earlier message of its chat/,
+    /settled; one of unknown fate holds it back for 60 seconds at most.+ It expires/,
+  ],
+  [
+    'chat_blocked',
+    { isChatBlocked: true, session: { ...connected, isStrictlyOrdered: true } },
+    /earlier message of its chat/,
+    /settled; one of unknown fate holds it back until .+`unknown_final`.+`strictOrder`\./,
+  ],
   [
     'session_paused',
     {

@@ -1,4 +1,5 @@
 import { PAUSE_TEXT, REASON_TEXT } from '#contracts';
+import { UNKNOWN_BLOCK_SECONDS } from '../dispatcher/claim-repository.js';
 import { COUNTED_AHEAD, said, type Diagnosis, type DiagnosisFacts } from './diagnosis-facts.js';
 import { clock, clockToSeconds } from './plain-words.js';
 import { adviceForSession } from './session-advice.js';
@@ -21,14 +22,20 @@ export function ofQueued(facts: DiagnosisFacts): Diagnosis {
     return said('scheduled', `It is to leave at ${clock(dueAt, now)}.`, `Nothing has to be done. ${ends}`);
   }
   if (dueAt > now) return ofRetried(facts);
-  if (facts.isChatBlocked) {
-    const summary = `${place}; an earlier message of its chat is of unknown fate or is tried again, and the order of the chat is kept.`;
-    return said('chat_blocked', summary, `It follows as soon as that one is settled. ${ends}`);
-  }
+  if (facts.isChatBlocked) return ofBlocked(facts);
   return (
     ofPaced(facts) ??
     said('in_queue', `${place}; the session is connected.`, `Nothing has to be done. ${ends}`)
   );
+}
+
+function ofBlocked(facts: DiagnosisFacts): Diagnosis {
+  const summary = `${placeOf(facts)}; an earlier message of its chat is of unknown fate or is tried again, and the order of the chat is kept.`;
+  const longest = facts.session.isStrictlyOrdered
+    ? 'until its fate is known or it is given up (`unknown_final`), as its session has `strictOrder`'
+    : `for ${String(UNKNOWN_BLOCK_SECONDS)} seconds at most, as its session has no \`strictOrder\``;
+  const advice = `It may leave as soon as that one is settled; one of unknown fate holds it back ${longest}.`;
+  return said('chat_blocked', summary, `${advice} ${endsAt(facts)}`);
 }
 
 function ofRetried(facts: DiagnosisFacts): Diagnosis {

@@ -122,6 +122,7 @@ function toDiagnosisFacts(
       action,
       since: new Date(since),
       isRunning: session.desired === 'running',
+      isStrictlyOrdered: session.strictOrder,
       pause: pauseOf(session),
     },
     attempt: newest

@@ -129,7 +129,7 @@ describe('the timeline of a message', () => {
     const { sentAt } = await statusOf(tenant, id, 'delivered');
     const end = await endOf();
     expect(end?.detail).toMatchObject({ outcome: 'handed', reason: 'page_lost', provenAt: sentAt });
-    expect(end?.summary).toMatch(/^Handed to WhatsApp\. .+lost \(page_lost\), .+ acknowledged it at \d{4}-/);
+    expect(end?.summary).toMatch(/^Handed to WhatsApp\. .+lost: page_lost\. .+ acknowledged it at \d{4}-/);
   });
 
   it('blames a message of unknown fate only while that holds the chat back, and else the cap that does', async () => {

@@ -40,7 +40,10 @@ const TABLE: [Partial<HoldingFacts>, RegExp][] = [
   [{ isRunning: false }, /was being stopped\.$/],
   [{ isHeard: false }, /node of its session was not heard of\.$/],
   [{ since: at('12:30:01') }, /was not connected; it has been only since 2026-01-01 12:30:01 UTC\.$/],
-  [{ isRetryLate: true, attemptReason: 'busy', blockedBy: 'retry' }, /had certainly not left \(busy\), and/],
+  [
+    { isRetryLate: true, attemptReason: 'busy', blockedBy: 'retry' },
+    /had certainly not left: the session had too much to do \(busy\), and/,
+  ],
   [{ blockedBy: 'unknown', limits: ['perDay'] }, /message of its chat was of unknown fate/],
   [{ blockedBy: 'retry' }, /message of its chat was to be tried again/],
   [{ blockedBy: 'sending' }, /message of its chat was being handed to WhatsApp/],

@@ -1,4 +1,5 @@
 import { PAUSE_TEXT, REASON_TEXT, type PauseReason, type SessionReason, type SessionState } from '#contracts';
+import { inWords } from '../reason-words.js';
 import { dated } from '../timeline/plain-words.js';
 
 /** Limits of a pacing policy, those that hold back for longest first. */
@@ -72,7 +73,7 @@ function ofSession(facts: HoldingFacts): string[] {
 function ofMessage(facts: HoldingFacts): string {
   const { isRetryLate, attemptReason, blockedBy, claims, ahead } = facts;
   if (isRetryLate) {
-    const failed = attemptReason === null ? '' : ` (${attemptReason})`;
+    const failed = attemptReason === null ? '' : `: ${inWords(attemptReason)}`;
     return `an attempt had certainly not left${failed}, and the next one was to be made later`;
   }
   if (blockedBy === 'unknown')

@@ -1,5 +1,6 @@
 import type { SendOutcome } from '#contracts';
 import type { SessionEndCode } from '../../sessions/index.js';
+import { inWords } from '../reason-words.js';
 import type { DiagnosisFacts } from './diagnosis-facts.js';
 import { times } from './plain-words.js';
 
@@ -76,7 +77,8 @@ const FAILURES: Record<FailureCode, Failure> = {
 export function whyFailed({ errorCode, attempts, attempt }: DiagnosisFacts): string {
   const why = failureOf(errorCode)?.why ?? `It was not sent (${errorCode ?? 'no reason known'}).`;
   const tried = attempts > 1 ? ` It was tried ${times(attempts)}.` : '';
-  const last = errorCode === 'attempts_exhausted' && attempt?.reason ? ` At last: ${attempt.reason}.` : '';
+  const last =
+    errorCode === 'attempts_exhausted' && attempt?.reason ? ` At last: ${inWords(attempt.reason)}.` : '';
   return `${why}${tried}${last}`;
 }
 

@@ -60,7 +60,7 @@ const TABLE: DiagnosisCase[] = [
       attempts: 8,
       attempt: { ...attempt, outcome: 'not_sent', reason: 'rejected' },
     },
-    /tried 8 times\. At last: rejected\.$/,
+    /tried 8 times\. At last: WhatsApp Web did not take it \(rejected\)\.$/,
     /reasons of the attempts/,
   ],
   ['failed', { status: 'failed', errorCode: 'session_deleted' }, /session was deleted/, /another session/],
@@ -105,8 +105,26 @@ const TABLE: DiagnosisCase[] = [
         lookups: 2,
       },
     },
-    /nobody can tell yet \(process_gone\).+looked up 2 times/,
+    /nobody can tell yet: the process .+ \(process_gone\)\. It is not sent .+looked up 2 times/,
     /^Wait\. Do not send it again: .+ until 2026-01-02 12:29 UTC, .+ proves nothing\..+unknown_final/,
+  ],
+  [
+    'fate_unknown',
+    {
+      status: 'unknown',
+      attempt: { ...attempt, outcome: 'unknown', reason: 'the send (handed) failed with error' },
+    },
+    /nobody can tell yet: WhatsApp Web failed after the hand-over had begun \(error\)\. It/,
+    /Do not send it again/,
+  ],
+  [
+    'fate_unknown',
+    {
+      status: 'unknown',
+      attempt: { ...attempt, outcome: 'unknown', reason: 'the page was lost during the send' },
+    },
+    /nobody can tell yet: the page was lost during the send\. It/,
+    /Do not send it again/,
   ],
   [
     'fate_unknown',
@@ -135,8 +153,14 @@ const TABLE: DiagnosisCase[] = [
   ],
   [
     'media_missing',
+    { status: 'received', media: { ...media, state: 'expired', error: 'gone' } },
+    /its file is expired: WhatsApp no longer has it \(gone\)\.$/,
+    /media\/download/,
+  ],
+  [
+    'media_missing',
     { status: 'received', media: { ...media, state: 'failed', error: 'hash_mismatch' } },
-    /its file is failed \(hash_mismatch\)/,
+    /its file is failed: its bytes were not .+ \(hash_mismatch\)\.$/,
     /media\/download/,
   ],
 ];

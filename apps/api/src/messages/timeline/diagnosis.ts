@@ -1,4 +1,5 @@
 import { REASON_TEXT, type MessageStatus } from '#contracts';
+import { inWords } from '../reason-words.js';
 import { said, type Diagnosis, type DiagnosisFacts } from './diagnosis-facts.js';
 import { adviceForFailure, whyFailed } from './diagnosis-texts.js';
 import { clock, times } from './plain-words.js';
@@ -39,9 +40,9 @@ function ofSending({ attempt, attempts, now }: DiagnosisFacts): Diagnosis {
 }
 
 function ofUnknown({ attempt, session, now }: DiagnosisFacts): Diagnosis {
-  const why = attempt?.reason ? ` (${attempt.reason})` : '';
+  const why = attempt?.reason ? `: ${inWords(attempt.reason)}` : '';
   const looks = attempt?.lookups ? ` It was looked up ${times(attempt.lookups)}.` : '';
-  const summary = `It may have left, and nobody can tell yet${why}; it is not sent again by itself.${looks}`;
+  const summary = `It may have left, and nobody can tell yet${why}. It is not sent again by itself.${looks}`;
   const end = attempt ? ` until ${clock(attempt.finalAt, now)}` : '';
   const rest = `Do not send it again: it is looked up by its id in its chat, again and again${end}, and a look-up that finds nothing proves nothing. If it is not found by then, its status becomes \`unknown_final\`.`;
   if (session.state !== 'connected') {
@@ -69,7 +70,7 @@ function ofReceived({ type, media, now }: DiagnosisFacts): Diagnosis {
     );
   }
   if (media && media.state !== 'stored') {
-    const why = media.error ? ` (${media.error})` : '';
+    const why = media.error ? `: ${inWords(media.error)}` : '';
     return said(
       'media_missing',
       `It came in; its file is ${media.state}${why}.`,

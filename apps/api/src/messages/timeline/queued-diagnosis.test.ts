@@ -54,7 +54,7 @@ const TABLE: DiagnosisCase[] = [
   [
     'waiting_for_retry',
     { dueAt: at('12:31'), attempts: 2, attempt: { ...attempt, outcome: 'not_sent', reason: 'page_gone' } },
-    /^Attempt 2 certainly did not leave \(page_gone\); it is tried again at 12:31 UTC/,
+    /^Attempt 2 certainly did not leave: the page .+ was not there \(page_gone\); it is tried again at 12:31 UTC/,
     /Nothing/,
   ],
   [

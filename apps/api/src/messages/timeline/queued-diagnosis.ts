@@ -1,5 +1,6 @@
 import { PAUSE_TEXT, REASON_TEXT } from '#contracts';
 import { UNKNOWN_BLOCK_SECONDS } from '../dispatcher/claim-repository.js';
+import { inWords } from '../reason-words.js';
 import { COUNTED_AHEAD, said, type Diagnosis, type DiagnosisFacts } from './diagnosis-facts.js';
 import { clock, clockToSeconds } from './plain-words.js';
 import { adviceForSession } from './session-advice.js';
@@ -40,7 +41,7 @@ function ofBlocked(facts: DiagnosisFacts): Diagnosis {
 
 function ofRetried(facts: DiagnosisFacts): Diagnosis {
   const { now, attempts, attempt, dueAt, expiresAt } = facts;
-  const why = attempt?.reason ? ` (${attempt.reason})` : '';
+  const why = attempt?.reason ? `: ${inWords(attempt.reason)}` : '';
   const failed = `Attempt ${String(attempts)} certainly did not leave${why}`;
   if (expiresAt && expiresAt <= dueAt) {
     const summary = `${failed}; it expires at ${clockToSeconds(expiresAt, now)}, before it would be tried again.`;

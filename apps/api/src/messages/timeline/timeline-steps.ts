@@ -1,3 +1,4 @@
+import { inWords } from '../reason-words.js';
 import { dated } from './plain-words.js';
 import type { TimedAttempt, TimedMessage, TimelineFacts } from './timeline-repository.js';
 import type { TimelineStep } from './timeline.dto.js';
@@ -50,8 +51,8 @@ function endOfAttempt(attempt: TimedAttempt, message: TimedMessage): TimelineSte
   const detail = { attempt: number, reason, lookups, nextLookupAt: lookupAt?.toISOString() ?? null };
   const provenAt = proofOf(attempt, message);
   if (!provenAt) return step(endedAt, 'attempt_ended', outcomeText(outcome), { ...detail, outcome });
-  const why = reason === null ? '' : ` (${reason})`;
-  const text = `Handed to WhatsApp. Its answer was lost${why}, but WhatsApp acknowledged it at ${dated(provenAt)}, which proves that it left.`;
+  const why = reason === null ? '' : `: ${inWords(reason)}`;
+  const text = `Handed to WhatsApp. Its answer was lost${why}. But WhatsApp acknowledged it at ${dated(provenAt)}, which proves that it left.`;
   const proven = { ...detail, outcome: 'handed', provenAt: provenAt.toISOString() };
   return step(endedAt, 'attempt_ended', text, proven);
 }

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { SessionView } from '../src/sessions/index.js';
-import { handed, Messaging, statusOf } from './messaging.js';
+import { ALEX, handed, Messaging, statusOf } from './messaging.js';
 import { SendingSession } from './sending-session.js';
 import { expectProblem, type PageBody, type SessionBody } from './session-bodies.js';
 
@@ -33,9 +34,21 @@ describe('a paused session', () => {
     const message = await sending.send();
     await sending.setPacing({ gapMs: 1 });
     expect(await sending.get(message.id)).toMatchObject({ status: 'queued', eta: null });
+    const body = { session: session.id, to: ALEX, type: 'text', text: 'Hi' };
+    // An api process remembers a session until it is told of a change.
+    const previewed = (what: SessionView['paused']) =>
+      waitFor(
+        async () => {
+          const preview = await tenant.client.post<{ session: SessionView }>('/messages?dryRun=true', body);
+          return isDeepStrictEqual(preview.body.session.paused, what);
+        },
+        { what: 'a dry run to tell of the pause, or of its end' },
+      );
+    await previewed(again.body.paused);
     expect(sending.calls).toEqual([]);
     const resumed = await tenant.client.post<SessionView>(`/sessions/${session.id}/resume`);
     expect(resumed.body.paused).toBeNull();
+    await previewed(null);
     await statusOf(tenant, message.id, 'sent');
     expect((await tenant.client.post<SessionView>(`/sessions/${session.id}/resume`)).status).toBe(200);
     expect(await sending.events('session.paused')).toMatchObject([{ reason: 'requested', until }]);

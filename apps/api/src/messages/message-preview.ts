@@ -5,7 +5,7 @@ import type { AuthContext } from '../auth/index.js';
 import { CheckPacer } from '../contacts/index.js';
 import { NodeClient, type StoredSession } from '../nodes/index.js';
 import { EtaService, promiseOf } from '../pacing/index.js';
-import { addressOf } from '../sessions/index.js';
+import { addressOf, pausedOf } from '../sessions/index.js';
 import { refusal } from './accept/refusal.js';
 import { MessageRepository } from './message-repository.js';
 import { MessageSender } from './message-sender.js';
@@ -51,7 +51,7 @@ export class MessagePreview {
     const promised = promiseOf(await this.etas.ofNewcomer(session, newcomer), session, expiresAt);
     return {
       dryRun: true,
-      session: { id: session.id, name: session.name, state: session.state },
+      session: { id: session.id, name: session.name, state: session.state, paused: pausedOf(session) },
       to: { id: recipient.chatId, kind: recipient.kind, phone: recipient.phone },
       onWhatsApp: await this.isOnWhatsApp(session, recipient),
       quota: quota ?? { tenantRemaining: null, sessionRemaining: null },

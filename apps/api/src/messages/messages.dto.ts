@@ -2,7 +2,7 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { MESSAGE_TYPES, messageStatusSchema } from '#contracts';
 import { pageQuerySchema } from '../http/index.js';
-import { sessionReferenceSchema } from '../sessions/index.js';
+import { pausedSchema, sessionReferenceSchema } from '../sessions/index.js';
 import type { MessageResource } from './message-resource.js';
 
 const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
@@ -50,7 +50,7 @@ export class MessageParams extends createZodDto(
 export const dryRunSchema = z
   .object({
     dryRun: z.literal(true),
-    session: z.object({ id: z.string(), name: z.string(), state: z.string() }),
+    session: z.object({ id: z.string(), name: z.string(), state: z.string(), paused: pausedSchema }),
     to: z.object({ id: z.string(), kind: z.string(), phone: z.string().nullable() }),
     onWhatsApp: z
       .boolean()

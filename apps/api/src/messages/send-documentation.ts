@@ -42,7 +42,7 @@ export const DOWNLOADING_EXAMPLE: MessageResource = {
 };
 const DRY_RUN_EXAMPLE: DryRun = {
   dryRun: true,
-  session: { id: 'ses_01kb6x2vb8c7j0m4qf5t9wz3ye', name: 'support', state: 'connected' },
+  session: { id: 'ses_01kb6x2vb8c7j0m4qf5t9wz3ye', name: 'support', state: 'connected', paused: null },
   to: { id: '4915112345678@c.us', kind: 'person', phone: '4915112345678' },
   onWhatsApp: true,
   quota: { tenantRemaining: 9_872, sessionRemaining: null },
@@ -117,7 +117,7 @@ tell, \`unknown_final\`; it is handed to WhatsApp at most once.
 
 With \`?wait=sent\` or \`?wait=delivered\` the answer is held for up to 30 seconds: **200** when the message came that far,
 when it ended otherwise, and when its status is \`unknown\` (it may have left; it is looked up, and may still become \`sent\`), so look
-at \`status\`; **202** when it is still on its way. With \`?dryRun=true\` everything is checked and nothing is sent (**200**, with \`session\`, \`to\`, \`onWhatsApp\`, \`quota\`, \`queued\`, and \`eta\` and \`expiresFirst\` as a message has them); an \`Idempotency-Key\` is neither taken nor looked up then.
+at \`status\`; **202** when it is still on its way. With \`?dryRun=true\` everything is checked and nothing is sent (**200**, with \`session\` (\`paused\` too), \`to\`, \`onWhatsApp\`, \`quota\`, \`queued\`, and \`eta\` and \`expiresFirst\` as a message has them); an \`Idempotency-Key\` is neither taken nor looked up then.
 
 An accepted message counts towards the daily caps.`;
 

@@ -5,6 +5,6 @@ export { SessionLookup } from './session-lookup.js';
 export { sessionReferenceSchema } from './session-reference.js';
 export { QUEUE_CHANNEL } from './session-reports.js';
 export { SessionRepository, noSuchSession } from './session-repository.js';
-export { SESSION_EXAMPLE, viewOf, type SessionView } from './session-view.js';
+export { pausedOf, pausedSchema, SESSION_EXAMPLE, viewOf, type SessionView } from './session-view.js';
 export { SessionDto, SessionParams } from './sessions.dto.js';
 export { SessionsModule } from './sessions.module.js';

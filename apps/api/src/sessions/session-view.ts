@@ -22,6 +22,15 @@ const personSchema = z.object({
   name: z.string().nullable(),
 });
 
+export const pausedSchema = z
+  .object({
+    since: z.iso.datetime(),
+    reason: pauseReasonSchema,
+    until: z.iso.datetime().nullable().describe('When it ends by itself; null: when somebody resumes it'),
+  })
+  .nullable()
+  .describe('Set while the queue of the session is paused: its messages stay queued');
+
 /** A session as the API answers it. */
 export const sessionSchema = z
   .object({
@@ -43,14 +52,7 @@ export const sessionSchema = z
     strictOrder: z
       .boolean()
       .describe('A chat waits behind a message of unknown fate until that is known, not for a minute only'),
-    paused: z
-      .object({
-        since: z.iso.datetime(),
-        reason: pauseReasonSchema,
-        until: z.iso.datetime().nullable().describe('When it ends by itself; null: when somebody resumes it'),
-      })
-      .nullable()
-      .describe('Set while the queue of the session is paused: its messages stay queued'),
+    paused: pausedSchema,
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -108,7 +110,7 @@ function meOf(session: StoredSession): SessionView['me'] {
   return { id: session.waId, phone: session.phone, lid: session.lid, name: session.profileName };
 }
 
-function pausedOf({ pausedAt, pauseReason, pausedUntil }: StoredSession): SessionView['paused'] {
+export function pausedOf({ pausedAt, pauseReason, pausedUntil }: StoredSession): SessionView['paused'] {
   if (pausedAt === null || pauseReason === null) return null;
   const until = pausedUntil === null ? null : pausedUntil.toISOString();
   return { since: pausedAt.toISOString(), reason: pauseReason, until };

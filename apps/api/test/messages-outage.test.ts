@@ -1,9 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '#kernel';
 import { waitFor } from '../../../test/support/index.js';
 import { migratedDatabase, type MigratedDatabase } from '../../../test/support/migrated-database.js';
 import { TcpRelay } from '../../../test/support/tcp-relay.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
+import { AcceptRepository } from '../src/messages/accept/accept-repository.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, handed, Messaging, statusOf } from './messaging.js';
 import type { SessionBody } from './session-bodies.js';
@@ -77,6 +79,25 @@ describe('a commit whose answer is lost', () => {
     expect(again.body).toEqual(accepted.body);
     await statusOf(tenant, accepted.body.id, 'sent');
     expect(sendsOf(accepted.body.id)).toHaveLength(1);
+  });
+
+  it('of an accept is looked for by its rows: after a crash the server gives the number of what it lost to others', async () => {
+    const repository = messaging.api.app.get(AcceptRepository, { strict: false });
+    const { tenantId } = tenant;
+    const { body } = await tenant.client.post<MessageResource>('/messages', text);
+    const [there, lost] = [[{ tenantId, id: body.id }], [{ tenantId, id: newId('msg') }]];
+    const numberOf = async () =>
+      (await owner.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id')).rows[0]!.id;
+
+    const committed = await numberOf();
+    expect(await repository.fateOf(committed, lost)).toBe('aborted');
+    expect(await repository.fateOf(committed, there)).toBe('committed');
+
+    await owner.query('BEGIN');
+    const open = await numberOf();
+    expect(await repository.fateOf(open, lost)).toBe('in progress');
+    await owner.query('ROLLBACK');
+    expect(await repository.fateOf(open, lost)).toBe('aborted');
   });
 
   it('of a claim leaves nothing behind: what was claimed goes back, and is handed over once', async () => {

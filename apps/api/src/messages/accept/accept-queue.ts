@@ -140,7 +140,7 @@ export class AcceptQueue implements BeforeApplicationShutdown {
 
   /** The connection was lost during the commit: the server says what became of it, once it is over. */
   private async settleByAsking(batch: Waiting[], lost: AppError, written?: WrittenBatch): Promise<void> {
-    const fate = written && (await this.fateOf(written.xact));
+    const fate = written && (await this.fateOf(written, drafts(batch)));
     if (fate === 'committed') {
       settle(batch, written?.refused ?? []);
       this.wake(batch);
@@ -155,11 +155,16 @@ export class AcceptQueue implements BeforeApplicationShutdown {
   }
 
   /** Undefined when nobody can tell. */
-  private async fateOf(xact: string): Promise<'committed' | 'aborted' | undefined> {
+  private async fateOf(
+    { xact, refused }: WrittenBatch,
+    all: MessageDraft[],
+  ): Promise<'committed' | 'aborted' | undefined> {
+    const ids = new Set(refused.map(({ id }) => id));
+    const accepted = all.filter(({ id }) => !ids.has(id));
     const untilMs = performance.now() + ASK_FOR_MS;
     do {
       try {
-        const fate = await this.repository.fateOf(xact);
+        const fate = await this.repository.fateOf(xact, accepted);
         if (fate === null) return undefined;
         if (fate !== 'in progress') return fate;
       } catch (error) {

@@ -27,6 +27,14 @@ const ACCEPT = {
 
 const XACT = { name: 'xact_id', text: 'SELECT pg_current_xact_id()::text AS id' };
 
+const FATE = { name: 'accept_fate', text: 'SELECT pg_xact_status($1::xid8) AS fate' };
+
+const WRITTEN = {
+  name: 'accept_written',
+  text: `SELECT count(*)::int AS count FROM unnest($1::text[], $2::text[]) AS d (tenant_id, id)
+    JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.id`,
+};
+
 /** What is known of a batch before its commit. */
 export interface WrittenBatch {
   /** Id of the transaction. */
@@ -68,15 +76,25 @@ export class AcceptRepository {
     });
   }
 
-  /** What became of a transaction, as the server says; null when that is too long ago. */
-  async fateOf(xact: string): Promise<'committed' | 'aborted' | 'in progress' | null> {
-    const [row] = await this.database.workerSql((query) =>
-      query<{ fate: 'committed' | 'aborted' | 'in progress' | null }>(
-        'SELECT pg_xact_status($1::xid8) AS fate',
-        [xact],
-      ),
-    );
-    return row?.fate ?? null;
+  /**
+   * What became of the transaction that wrote these drafts; null when nobody can tell. Its id alone says no more than
+   * that it has ended: when the server crashed before it wrote the end of a transaction to disk, it may give the same id
+   * to another one afterwards, which commits. The rows are there, or they are not.
+   */
+  async fateOf(
+    xact: string,
+    drafts: readonly Pick<MessageDraft, 'id' | 'tenantId'>[],
+  ): Promise<'committed' | 'aborted' | 'in progress' | null> {
+    const { fate, count } = await this.database.workerSql(async (query) => {
+      // One after the other: what has ended by the first is seen by the second, if it was committed.
+      const [status] = await query<{ fate: 'committed' | 'aborted' | 'in progress' | null }>(FATE, [xact]);
+      const keys = [drafts.map(({ tenantId }) => tenantId), drafts.map(({ id }) => id)];
+      const [written] = await query<{ count: number }>(WRITTEN, keys);
+      return { fate: status?.fate ?? null, count: written?.count ?? 0 };
+    });
+    if (drafts.length === 0 || fate === 'in progress') return fate;
+    if (count > 0) return 'committed';
+    return fate && 'aborted';
   }
 }
 

@@ -111,17 +111,9 @@ export const INBOUND_MUTANTS: CodeMutant[] = [
     patches: [
       {
         file: 'apps/api/src/messages/message-repository.js',
-        before:
-          "const [message] = await this.database.tenantSql(auth.tenantId, (query) => query({\n            name: 'message_get',",
-        after:
-          "const [message] = await this.database.workerSql((query) => query({\n            name: 'message_get',",
-      },
-      {
-        file: 'apps/api/src/messages/message-repository.js',
-        before:
-          'text: `${MESSAGE_SELECT} WHERE m.tenant_id = $1 AND ${VISIBLE} AND m.id = $4`,\n        }, [...visibility(auth), id]));',
-        after:
-          'text: `${MESSAGE_SELECT} WHERE $1::text IS NOT NULL AND ${VISIBLE} AND m.id = $4`,\n        }, [...visibility(auth), id]));',
+        before: 'await this.read(auth, GET, [...visibility(auth), id])',
+        after: `await this.database.workerSql((query) => query(
+          \`\${MESSAGE_SELECT} WHERE $1::text IS NOT NULL AND \${VISIBLE} AND m.id = $4\`, [...visibility(auth), id]))`,
       },
     ],
     scenario: scenarios.twoTenants,

@@ -92,9 +92,8 @@ export class AcceptRepository {
       const [written] = await query<{ count: number }>(WRITTEN, keys);
       return { fate: status?.fate ?? null, count: written?.count ?? 0 };
     });
-    if (drafts.length === 0 || fate === 'in progress') return fate;
     if (count > 0) return 'committed';
-    return fate && 'aborted';
+    return fate === 'committed' && drafts.length > 0 ? 'aborted' : fate;
   }
 }
 

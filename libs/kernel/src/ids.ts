@@ -1,9 +1,13 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** Crockford's base 32 in lower case (no i, l, o, u): sorts as bytes do. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_CHARS = 10;
 const RANDOM_CHARS = 16;
+
+/** Random bytes are drawn for so many ids at once: a call for each costs more than all the rest of it. */
+const pool = Buffer.alloc(RANDOM_CHARS * 64);
+let poolUsed = pool.length;
 
 let lastMs = 0;
 let lastRandom: number[] = [];
@@ -18,7 +22,7 @@ export function newId<P extends string>(prefix: P, nowMs: number = Date.now()): 
     throw new TypeError(`an id prefix is three lower-case letters, not "${prefix}"`);
   if (nowMs > lastMs) {
     lastMs = nowMs;
-    lastRandom = Array.from(randomBytes(RANDOM_CHARS), (byte) => byte & 31);
+    lastRandom = Array.from(drawBytes(), (byte) => byte & 31);
     lastRandom[0] = (lastRandom[0] ?? 0) & 15;
   } else {
     increment(lastRandom);
@@ -29,6 +33,16 @@ export function newId<P extends string>(prefix: P, nowMs: number = Date.now()): 
 /** What every id made before a time sorts before, and every one made at it or later after. */
 export function idBoundary<P extends string>(prefix: P, timeMs: number): `${P}_${string}` {
   return `${prefix}_${encodeTime(Math.max(0, timeMs))}`;
+}
+
+/** Never the same bytes twice. */
+function drawBytes(): Buffer {
+  if (poolUsed === pool.length) {
+    randomFillSync(pool);
+    poolUsed = 0;
+  }
+  poolUsed += RANDOM_CHARS;
+  return pool.subarray(poolUsed - RANDOM_CHARS, poolUsed);
 }
 
 function encodeTime(timeMs: number): string {

@@ -69,8 +69,15 @@ export function idempotentRequestOf(
 
 /** JSON with the fields of every object in alphabetical order. */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
+  return JSON.stringify(inOrder(value));
+}
+
+function inOrder(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map(inOrder);
+  // Without a prototype, so that every name is one of its own.
+  const ordered = Object.create(null) as Record<string, unknown>;
+  for (const name of Object.keys(value).sort())
+    ordered[name] = inOrder((value as Record<string, unknown>)[name]);
+  return ordered;
 }

@@ -7,5 +7,7 @@ export class IdempotentAnswer<T> {
     readonly status: number,
     readonly body: T,
     readonly replayed = false,
+    /** The body as JSON, where it was made already. */
+    readonly json?: string,
   ) {}
 }

@@ -157,8 +157,14 @@ export class MessageSender {
     });
     if (!acceptance) throw refusal('in_progress');
     if (acceptance instanceof IdempotentAnswer) return acceptance;
-    if (acceptance.outcome === 'accepted') return new IdempotentAnswer(202, resource);
-    return new IdempotentAnswer(202, JSON.parse(acceptance.answer) as MessageResource, true);
+    if (acceptance.outcome === 'accepted')
+      return new IdempotentAnswer(202, resource, false, draft.idempotency?.answer);
+    return new IdempotentAnswer(
+      202,
+      JSON.parse(acceptance.answer) as MessageResource,
+      true,
+      acceptance.answer,
+    );
   }
 }
 

@@ -49,7 +49,7 @@ export class TextLane {
     const answer = await this.sender.send(auth, body, idempotentRequestOf(request));
     void reply.code(answer.status).header('Location', `${PATH}/${answer.body.id}`);
     if (answer.replayed) void reply.header('Idempotent-Replayed', 'true');
-    return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
+    return reply.type('application/json; charset=utf-8').send(answer.json ?? JSON.stringify(answer.body));
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { AppError } from '#kernel';
 import { routeOf, type ApiRequest } from '../http/request.js';
@@ -55,9 +55,7 @@ export function idempotentRequestOf(
   const sessionIds = auth?.sessionIds ? [...auth.sessionIds].sort() : null;
   const { wait: _, ...query } = request.query as Record<string, unknown>;
   const hashOf = (parameters: object) =>
-    createHash('sha256')
-      .update(canonicalJson([sessionIds, request.params, parameters, content ?? null]))
-      .digest();
+    hash('sha256', canonicalJson([sessionIds, request.params, parameters, content ?? null]), 'buffer');
   const operation = `${request.method} ${routeOf(request)}`;
   return {
     key,

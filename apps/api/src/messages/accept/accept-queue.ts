@@ -8,8 +8,8 @@ import { AcceptRepository, type RefusedDraft, type WrittenBatch } from './accept
 import type { Acceptance, MessageDraft } from './message-draft.js';
 import { refusal } from './refusal.js';
 
-/** Transactions at a time: while some are written or wait for the disk, requests are read for the next. */
-const LANES = 3;
+/** Transactions at a time: one is written while the other waits for the disk. */
+const LANES = 2;
 /** Accepts that arrive within this time share a transaction while another one is under way. */
 const GATHER_MS = 1;
 const LARGEST_BATCH = 64;

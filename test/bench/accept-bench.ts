@@ -109,6 +109,7 @@ function report(run: BenchRun, ours: Contender, least: Contender, usual: Contend
     unit: '/s',
     wagate: of(ours, rate),
     baseline: of(usual, rate),
+    aim: '≥ 60 %',
     beside: 'BEGIN, two inserts, COMMIT',
   });
   compare('latency, median', 'ms', (result) => result.p50Ms);

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { API_CONFIG, type ApiConfig } from '../config.js';
 
@@ -11,14 +11,10 @@ export class KeyHasher {
   /** Stored with each hash, for the day the pepper is replaced. */
   readonly pepperVersion = 1;
 
-  private readonly pepper: KeyObject;
-
-  constructor(@Inject(API_CONFIG) config: Pick<ApiConfig, 'KEY_PEPPER'>) {
-    this.pepper = createSecretKey(config.KEY_PEPPER, 'utf8');
-  }
+  constructor(@Inject(API_CONFIG) private readonly config: Pick<ApiConfig, 'KEY_PEPPER'>) {}
 
   hash(key: string): Buffer {
-    return createHmac('sha256', this.pepper).update(key).digest();
+    return createHmac('sha256', this.config.KEY_PEPPER).update(key).digest();
   }
 
   matches(key: string, hash: Buffer): boolean {

@@ -149,6 +149,11 @@ export const OUTBOUND_MUTANTS: CodeMutant[] = [
         after: 'true',
       },
       {
+        function: 'wagate_due_messages',
+        before: '(f.expires_at IS NULL OR f.expires_at > now())',
+        after: 'true',
+      },
+      {
         file: `${MESSAGES}/dispatcher/sweep-repository.js`,
         before: `m.status = 'queued' AND m.expires_at <= now()`,
         after: `m.status = 'queued' AND m.expires_at <= now() - interval '1 h'`,
@@ -166,7 +171,7 @@ export const OUTBOUND_MUTANTS: CodeMutant[] = [
     name: 'sends the newest first',
     patches: [
       {
-        function: 'wagate_claim_due_messages',
+        function: 'wagate_due_messages',
         before: 'q.priority DESC, q.id',
         after: 'q.priority DESC, q.id DESC',
       },

@@ -188,25 +188,6 @@ describe('an Idempotency-Key', () => {
   });
 });
 
-describe('a plain text', () => {
-  it('is answered the same by the short way and by the usual one', async () => {
-    const send = async (path: string, body: object) => {
-      const { status, headers, body: message } = await tenant.client.post<MessageResource>(path, text(body));
-      const times = { createdAt: '', occurredAt: '', expiresAt: '' };
-      const shown = {
-        ...message,
-        ...times,
-        id: '',
-        location: headers.get('location')?.replace(message.id, ''),
-      };
-      return { status, shown, names: [...headers.keys()].sort(), type: headers.get('content-type') };
-    };
-    for (const body of [{}, { clientRef: 'a', metadata: { b: 1 }, priority: 3 }]) {
-      expect(await send('/messages', body)).toEqual(await send('/messages?dryRun=false', body));
-    }
-  });
-});
-
 describe('a dry run', () => {
   it('says what would become of a message and changes nothing', async () => {
     const before = await traces();

@@ -8,20 +8,17 @@ import { routeOf, type ApiReply, type ApiRequest } from './request.js';
  * because the answer shows nothing of it.
  */
 export function answerProblem(error: unknown, request: ApiRequest, reply: ApiReply, logger: Logger): void {
+  const facts = { requestId: request.id, route: routeOf(request), tenantId: request.auth?.tenantId };
+  if (isBrokenOff(error, request)) {
+    logger.info(facts, 'request broken off by the client');
+    reply.raw.destroy();
+    return;
+  }
   const appError = toAppError(error);
   const status = ERROR_STATUS[appError.code];
   if (status >= 500) {
     const err = appError.cause ?? error;
-    logger.error(
-      {
-        err,
-        code: appError.code,
-        requestId: request.id,
-        route: routeOf(request),
-        tenantId: request.auth?.tenantId,
-      },
-      'request failed',
-    );
+    logger.error({ err, code: appError.code, ...facts }, 'request failed');
   }
   if (reply.sent || reply.raw.headersSent) {
     // Half an answer is out: only breaking the connection tells the client that it is not whole.
@@ -35,4 +32,9 @@ export function answerProblem(error: unknown, request: ApiRequest, reply: ApiRep
     .code(status)
     .header('Content-Type', PROBLEM_CONTENT_TYPE)
     .send(JSON.stringify(toProblem(appError, request.id)));
+}
+
+/** Whether the connection ended before the body did: there is nobody to answer, and nothing of ours has failed. */
+function isBrokenOff(error: unknown, { raw }: ApiRequest): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ECONNRESET' && raw.destroyed && !raw.complete;
 }

@@ -1,0 +1,144 @@
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/index.js';
+import type { TestTenant } from '../../../test/support/start-api.js';
+import type { MessageResource } from '../src/messages/message-resource.js';
+import { ALEX, interrupted, Messaging, tracesOf } from './messaging.js';
+import type { SessionBody } from './session-bodies.js';
+
+let messaging: Messaging;
+let tenant: TestTenant;
+let session: SessionBody;
+
+beforeAll(async () => {
+  messaging = await Messaging.start();
+  ({ tenant, session } = await messaging.connect());
+  // Nothing leaves, so that the queue shows what was accepted.
+  await messaging.node.become(session.id, interrupted());
+});
+afterAll(async () => {
+  await messaging?.close();
+});
+
+const plain = (changes: object = {}) => ({
+  session: session.id,
+  to: ALEX,
+  type: 'text',
+  text: 'Hi',
+  ...changes,
+});
+
+const USUAL = '/messages?dryRun=false';
+
+/** What is answered, without what differs from message to message. */
+async function shown(answer: Response) {
+  const message = (await answer.json()) as MessageResource;
+  return {
+    status: answer.status,
+    names: [...answer.headers.keys()].sort(),
+    type: answer.headers.get('content-type'),
+    location: answer.headers.get('location')?.replace(message.id, ''),
+    body: { ...message, createdAt: '', occurredAt: '', expiresAt: '', id: '', instance: '', requestId: '' },
+  };
+}
+
+function send(path: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${messaging.api.baseUrl}/api/v1${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tenant.key}`, 'content-type': 'application/json', ...headers },
+    body: Uint8Array.from(Buffer.from(body)),
+    signal: AbortSignal.timeout(30_000),
+  });
+}
+
+/** A connection on which the head of a text that is `length` bytes long was sent. */
+function opened(length: string, path = '/messages'): { socket: Socket; answers: () => string } {
+  const url = new URL(messaging.api.baseUrl);
+  const socket = connect(Number(url.port), url.hostname);
+  let answers = '';
+  socket.setNoDelay().on('data', (chunk: Buffer) => (answers += chunk.toString()));
+  socket.write(
+    `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+      `Content-Type: application/json\r\n${length}\r\n\r\n`,
+  );
+  return { socket, answers: () => answers };
+}
+
+describe('a plain text', () => {
+  it.each([
+    ['as plain as can be', {}],
+    [
+      'with all that a text can have',
+      { clientRef: 'a', metadata: { b: '1' }, priority: 3, linkPreview: false },
+    ],
+    ['as long as a text can be', { text: 'é'.repeat(4_096) }],
+    ['too long', { text: 'x'.repeat(70_000) }],
+    ['with a field that there is not', { colour: 'red' }],
+    ['to nobody', { to: 'nobody' }],
+    ['of a session that there is not', { session: 'ses_00000000000000000000000000' }],
+    ['without a text', { text: undefined }],
+  ])('%s is answered the same by the short way and by the usual one', async (_what, changes) => {
+    const body = JSON.stringify(plain(changes));
+    expect(await shown(await send('/messages', body))).toEqual(await shown(await send(USUAL, body)));
+  });
+
+  it.each([
+    ['broken JSON', '{"type":"text",'],
+    ['not an object', '["text"]'],
+    ['null', 'null'],
+    ['only white space', '  '],
+    ['a poisoned prototype', '{"__proto__":{"type":"text"},"type":"text"}'],
+    ['not UTF-8', Buffer.from('{"type":"text","text":"\xff"}', 'latin1')],
+  ])('%s is refused the same by the short way and by the usual one', async (_what, body) => {
+    const before = await tracesOf(messaging, tenant.tenantId);
+    const refused = await shown(await send('/messages', body));
+    expect(refused.status).toBe(400);
+    expect(refused).toEqual(await shown(await send(USUAL, body)));
+    expect(await tracesOf(messaging, tenant.tenantId)).toEqual(before);
+  });
+
+  it.each([
+    ['with its length', false],
+    ['in chunks, without it', true],
+  ])('is read whole when it comes in pieces that cut through its characters, %s', async (_what, chunked) => {
+    const text = 'Grüße an 日本 🎉';
+    const bytes = Buffer.from(JSON.stringify(plain({ text })));
+    const length = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${String(bytes.length)}`;
+    const { socket, answers } = opened(length);
+    for (let at = 0; at < bytes.length; at += 1) {
+      const piece = bytes.subarray(at, at + 1);
+      socket.write(chunked ? Buffer.concat([Buffer.from('1\r\n'), piece, Buffer.from('\r\n')]) : piece);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (chunked) socket.write('0\r\n\r\n');
+    await waitFor(() => answers().includes('\r\n\r\n'), { what: 'the answer' });
+    socket.destroy();
+    expect(answers()).toMatch(/^HTTP\/1\.1 202 /);
+    const id = /msg_[0-9a-z]{26}/.exec(answers())?.[0] ?? '';
+    const { body } = await tenant.client.get<MessageResource>(`/messages/${id}`);
+    expect(body.text).toBe(text);
+  });
+
+  it.each([
+    ['the short way', '/messages'],
+    ['the usual way', USUAL],
+  ])('that is broken off by the client is not accepted, and no error of ours: %s', async (_what, path) => {
+    const before = await tracesOf(messaging, tenant.tenantId);
+    const linesBefore = messaging.api.logged.length;
+    const bytes = Buffer.from(JSON.stringify(plain()));
+    const { socket } = opened(`Content-Length: ${String(bytes.length + 1)}`, path);
+    await new Promise((resolve) => socket.write(bytes, resolve));
+    socket.destroy();
+    const lines = () => messaging.api.logged.slice(linesBefore);
+    const ofRequests = () => lines().filter(({ requestId }) => requestId !== undefined);
+    await waitFor(() => ofRequests().length > 0, { what: 'a line of the request' });
+    expect(ofRequests()).toEqual([
+      expect.objectContaining({
+        level: 'info',
+        msg: 'request broken off by the client',
+        tenantId: tenant.tenantId,
+      }),
+    ]);
+    expect(await tracesOf(messaging, tenant.tenantId)).toEqual(before);
+  });
+});

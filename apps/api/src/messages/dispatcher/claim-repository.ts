@@ -17,8 +17,9 @@ export const CLAIM_SIZE = 16;
 export const UNKNOWN_BLOCK_SECONDS = 60;
 
 /**
- * `locked`: somebody claims at this moment; `busy`: another process has messages of the session under way; `paced`: the
- * session's policy lets nothing go for so long (null: until something under way has ended), or nothing to `strangers`.
+ * `locked`: somebody claims at this moment, or changed all that was to be claimed; `busy`: another process has messages
+ * of the session under way; `paced`: the session's policy lets nothing go for so long (null: until something under way
+ * has ended), or nothing to `strangers`.
  */
 export type Claim =
   | { state: 'idle' | 'held' | 'locked' | 'busy' | 'paused' }

@@ -3,10 +3,13 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, type Query } from '#database';
 import { newId } from '#kernel';
+import { waitFor } from '../../../../../test/support/index.js';
 import { migratedDatabase, type MigratedDatabase } from '../../../../../test/support/migrated-database.js';
 
 /** Above what is looked at of the front of a queue. */
-const LONG = 600;
+const LONG = 1_100;
+/** Above how many chats are looked at one by one. */
+const CROWD = 600;
 const MOST = 16;
 
 interface Queued {
@@ -64,7 +67,7 @@ async function sessionWith(query: Query, messages: readonly Queued[]): Promise<s
 }
 
 async function dueOf(query: Query, session: string, waiting: readonly string[]): Promise<string[]> {
-  const [row] = await query<{ ids: string[] }>('SELECT wagate_due_messages($1, $2, $3) AS ids', [
+  const [row] = await query<{ ids: string[] }>('SELECT ids FROM wagate_due_messages($1, $2, $3)', [
     session,
     waiting,
     MOST,
@@ -108,11 +111,16 @@ describe('the next messages of a session', () => {
       fc.asyncProperty(
         fc.array(anyMessage, { maxLength: 40 }),
         fc.constantFrom(0, LONG),
+        fc.constantFrom(0, 0, CROWD),
         fc.array(anyMessage, { maxLength: 60 }),
         fc.subarray(chats),
-        async (before, ofOneChat, after, waiting) => {
+        async (before, ofOneChat, crowd, after, waiting) => {
           const long = Array.from({ length: ofOneChat }, () => plain('1@c.us'));
-          const messages = [...before, ...long, ...after];
+          const others = Array.from({ length: crowd }, (_, index) => ({
+            ...plain(`x${index}@c.us`),
+            due: index > 590,
+          }));
+          const messages = [...before, ...long, ...others, ...after];
           await database.workerSql(async (query) => {
             const session = await sessionWith(query, messages);
             expect(await dueOf(query, session, waiting)).toEqual(expected(session, messages, waiting));
@@ -124,18 +132,64 @@ describe('the next messages of a session', () => {
   });
 });
 
+describe('a claim that waits for somebody who changes what it has chosen', () => {
+  beforeAll(open);
+  afterAll(close);
+
+  it.each([
+    ['one', 1, { state: 'claimed', more: true }],
+    ['all', 3, { state: 'locked' }],
+  ])('has its claimer ask again for the rest: %s', async (_what, count, answer) => {
+    const session = await database.workerSql((query) =>
+      sessionWith(
+        query,
+        Array.from({ length: 20 }, (_, index) => plain(`${index}@c.us`)),
+      ),
+    );
+    const other = new pg.Client({ connectionString: own.url });
+    await other.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query(
+        `UPDATE messages SET status = 'cancelled'
+         WHERE id IN (SELECT id FROM messages WHERE session_id = $1 ORDER BY id LIMIT $2)`,
+        [session, count],
+      );
+      const claimed = claim(session);
+      await waitFor(
+        async () => {
+          const { rows } = await other.query(
+            'SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))',
+          );
+          return rows.length > 0;
+        },
+        { what: 'the claim to wait' },
+      );
+      await other.query('COMMIT');
+      expect(await claimed).toMatchObject(answer);
+    } finally {
+      await other.end();
+    }
+  });
+});
+
 const blocked = Array.from({ length: 5_000 }, () => plain('1@c.us'));
 
 /** What a claim of a session takes, and how many rows of messages it reads for that. */
 async function claim(session: string, fullChats: string[] = []) {
   return database.workerSql(async (query) => {
     const before = await rowsRead(query);
-    const [row] = await query<{ answer: { state: string; messages?: { chatId: string }[] } }>(
+    const [row] = await query<{ answer: { state: string; more?: boolean; messages?: { chatId: string }[] } }>(
       `SELECT wagate_claim_due_messages($1, 'p', ARRAY['A', 'B', 'C'], interval '60 s', 'null', $2) AS answer`,
       [session, fullChats],
     );
     const read = (await rowsRead(query)) - before;
-    return { state: row?.answer.state, chats: row?.answer.messages?.map(({ chatId }) => chatId), read };
+    return {
+      state: row?.answer.state,
+      more: row?.answer.more,
+      chats: row?.answer.messages?.map(({ chatId }) => chatId),
+      read,
+    };
   });
 }
 
@@ -170,12 +224,25 @@ describe.each([0, 10, 100, 400, 700])('planned with %s messages in the table', (
       if (analyzed) await analyze();
       const others = await claim(session, ['1@c.us']);
       expect(others).toMatchObject({ state: 'claimed', chats: ['2@c.us', '3@c.us'] });
-      expect(others.read).toBeLessThan(1_200);
+      expect(others.read).toBeLessThan(2_200);
       const first = await claim(session);
       expect(first).toMatchObject({ state: 'claimed', chats: ['1@c.us', '1@c.us', '1@c.us'] });
       expect(first.read).toBeLessThan(60 + small);
     },
   );
+
+  it('passes over it no less where somebody has opted out', async () => {
+    const session = await database.workerSql(async (query) => {
+      await query(`INSERT INTO opt_outs (tenant_id, id, mode, wa_id) VALUES ($1, 'o', 'test', '9@c.us')`, [
+        tenantId,
+      ]);
+      return sessionWith(query, [...blocked, plain('2@c.us')]);
+    });
+    const others = await claim(session, ['1@c.us']);
+    expect(others).toMatchObject({ state: 'claimed', chats: ['2@c.us'] });
+    expect(others.read).toBeLessThan(2_200);
+    await database.workerSql((query) => query('DELETE FROM opt_outs'));
+  });
 
   it('reads no more of the queue of a paced session than it takes', async () => {
     const session = await database.workerSql(async (query) => {

@@ -4,7 +4,7 @@ import { waitFor } from '../../../test/support/index.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
 import type { MessageResource } from '../src/messages/message-resource.js';
 import { ALEX, interrupted, Messaging, tracesOf } from './messaging.js';
-import type { SessionBody } from './session-bodies.js';
+import type { PageBody, SessionBody } from './session-bodies.js';
 
 let messaging: Messaging;
 let tenant: TestTenant;
@@ -51,16 +51,20 @@ function send(path: string, body: string | Buffer, headers: Record<string, strin
   });
 }
 
+function head(length: string, path: string): string {
+  return (
+    `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+    `Content-Type: application/json\r\n${length}\r\n\r\n`
+  );
+}
+
 /** A connection on which the head of a text that is `length` bytes long was sent. */
 function opened(length: string, path = '/messages'): { socket: Socket; answers: () => string } {
   const url = new URL(messaging.api.baseUrl);
   const socket = connect(Number(url.port), url.hostname);
   let answers = '';
   socket.setNoDelay().on('data', (chunk: Buffer) => (answers += chunk.toString()));
-  socket.write(
-    `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
-      `Content-Type: application/json\r\n${length}\r\n\r\n`,
-  );
+  socket.write(head(length, path));
   return { socket, answers: () => answers };
 }
 
@@ -86,14 +90,16 @@ describe('a plain text', () => {
     ['broken JSON', '{"type":"text",'],
     ['not an object', '["text"]'],
     ['null', 'null'],
+    ['nested without end', `{"type":"text","metadata":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`],
     ['only white space', '  '],
     ['a poisoned prototype', '{"__proto__":{"type":"text"},"type":"text"}'],
     ['not UTF-8', Buffer.from('{"type":"text","text":"\xff"}', 'latin1')],
   ])('%s is refused the same by the short way and by the usual one', async (_what, body) => {
     const before = await tracesOf(messaging, tenant.tenantId);
-    const refused = await shown(await send('/messages', body));
+    const key = { 'idempotency-key': `refused ${_what}` };
+    const refused = await shown(await send('/messages', body, key));
     expect(refused.status).toBe(400);
-    expect(refused).toEqual(await shown(await send(USUAL, body)));
+    expect(refused).toEqual(await shown(await send(USUAL, body, key)));
     expect(await tracesOf(messaging, tenant.tenantId)).toEqual(before);
   });
 
@@ -117,6 +123,34 @@ describe('a plain text', () => {
     const id = /msg_[0-9a-z]{26}/.exec(answers())?.[0] ?? '';
     const { body } = await tenant.client.get<MessageResource>(`/messages/${id}`);
     expect(body.text).toBe(text);
+  });
+
+  it('with two Idempotency-Keys is refused', async () => {
+    const bytes = JSON.stringify(plain());
+    const keys = 'Idempotency-Key: a\r\nIdempotency-Key: b';
+    const { socket, answers } = opened(`${keys}\r\nContent-Length: ${String(bytes.length)}`);
+    socket.write(bytes);
+    await waitFor(() => answers().endsWith('}'), { what: 'the refusal' });
+    socket.destroy();
+    expect(answers()).toMatch(/^HTTP\/1\.1 400 [^]*"headers\.idempotency-key"/);
+  });
+
+  it.each([
+    ['the short way', '/messages', 1],
+    ['the usual way', USUAL, 1],
+    ['three at once', '/messages', 3],
+  ])('that is followed by what is not HTTP gets its own answer: %s', async (_what, path, count) => {
+    const bytes = JSON.stringify(plain({ clientRef: `followed-${_what}` }));
+    const { socket, answers } = opened(`Content-Length: ${String(bytes.length)}`, path);
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    const again = head(`Content-Length: ${String(bytes.length)}`, path) + bytes;
+    socket.write(`${bytes}${again.repeat(count - 1)}GARBAGE\r\n\r\n`);
+    await ended;
+    expect(answers().match(/HTTP\/1\.1 \d+/g)).toEqual(Array.from({ length: count }, () => 'HTTP/1.1 202'));
+    const { body } = await tenant.client.get<PageBody<MessageResource>>(`/messages?limit=${String(count)}`);
+    expect(body.data.map(({ clientRef }) => clientRef)).toEqual(
+      Array.from({ length: count }, () => `followed-${_what}`),
+    );
   });
 
   it.each([

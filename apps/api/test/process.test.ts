@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -64,6 +65,10 @@ describe('the api process', { timeout: 240_000 }, () => {
       await waitFor(async () => (await owner.query(blocked)).rowCount, {
         what: 'the request to wait in the database',
       });
+      const late = connect(port, '127.0.0.1');
+      let answer = '';
+      late.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+      await new Promise((resolve) => late.write('GET /api/v1/limits HTTP/1.1\r\n', resolve));
       child.kill('SIGTERM');
       await waitFor(
         () =>
@@ -73,6 +78,10 @@ describe('the api process', { timeout: 240_000 }, () => {
           ),
         { what: 'new connections to be refused' },
       );
+      late.write('Host: x\r\n\r\n');
+      await waitFor(() => answer.endsWith('}'), { what: 'the refusal of what comes too late' });
+      expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*\r\ncontent-type: application\/problem\+json/i);
+      expect(answer).toMatch(/"code":"service_unavailable"[^]*"outcome":"not_sent"/);
       await owner.query('COMMIT');
       await owner.end();
       expect((await running).status).toBe(401);

@@ -1,15 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server } from 'node:http';
-import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError, newId } from '#kernel';
 import { answerProblem } from './answer-problem.js';
 import { ApiMessage } from './api-message.js';
-import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
 import type { ApiReply, ApiRequest } from './request.js';
 import { RouteTable } from './route-table.js';
+import { answerUnreadable } from './answer-unreadable.js';
 
 export interface AdapterOptions {
   logger: Logger;
@@ -41,6 +40,8 @@ export class ApiAdapter extends FastifyAdapter {
       genReqId: requestIdOf,
       logger: false,
       forceCloseConnections: 'idle',
+      // What still comes while the app closes is refused below, as a problem.
+      return503OnClosing: false,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
       // Slow-loris: all headers and the body have to arrive in time; uploads get the longer one.
       connectionTimeout: 0,
@@ -64,7 +65,7 @@ export class ApiAdapter extends FastifyAdapter {
     fastify.addHook('onRequest', (request, reply, done) => {
       request.arrivedMs = performance.now();
       void reply.header('X-Request-Id', request.id);
-      done(encodingRefusalOf(request));
+      done(this.closing ? shuttingDown() : encodingRefusalOf(request));
     });
     fastify.addHook('preValidation', (request, _reply, done) => done(parameterRefusalOf(request)));
   }
@@ -145,6 +146,13 @@ function encodingRefusalOf({ headers }: FastifyRequest): AppError | undefined {
   return new AppError('unsupported_media_type', 'this charset is not supported; send UTF-8');
 }
 
+function shuttingDown(): AppError {
+  return new AppError('service_unavailable', 'this server is shutting down; try again', {
+    outcome: 'not_sent',
+    retryAfterSeconds: 1,
+  });
+}
+
 /** A parameter that is given twice would reach its handler as a list. */
 function parameterRefusalOf({ query }: FastifyRequest): AppError | undefined {
   const path = Object.entries(query ?? {}).find(([, value]) => Array.isArray(value))?.[0];
@@ -158,20 +166,4 @@ function parameterRefusalOf({ query }: FastifyRequest): AppError | undefined {
 function requestIdOf(raw: IncomingMessage): string {
   const given = raw.headers['x-request-id'];
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : newId('req');
-}
-
-/** What Node's HTTP parser refuses never becomes a request; it is still told as a problem. */
-function answerUnreadable(_error: Error, socket: Socket): void {
-  if (!socket.writable || socket.bytesWritten > 0) {
-    socket.destroy();
-    return;
-  }
-  const requestId = newId('req');
-  const body = JSON.stringify(
-    toProblem(new AppError('invalid_request', 'the HTTP request is not readable'), requestId),
-  );
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

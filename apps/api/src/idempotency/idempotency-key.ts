@@ -18,6 +18,9 @@ export interface IdempotentRequest {
   formerHashes: () => Buffer[];
 }
 
+/** Levels of a body; no operation has a use for as many. */
+const DEEPEST = 100;
+
 /** Values of `wait`, which says how long the answer is held and nothing of what is done. */
 const WAITS = ['sent', 'delivered'];
 
@@ -40,7 +43,7 @@ export function idempotentRequestOf(
 ): IdempotentRequest | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
-  if (typeof key !== 'string' || !KEY.test(key)) {
+  if (typeof key !== 'string' || !KEY.test(key) || isRepeated(request)) {
     throw new AppError('invalid_request', 'the Idempotency-Key header is not valid', {
       details: [
         {
@@ -65,17 +68,27 @@ export function idempotentRequestOf(
   };
 }
 
-/** JSON with the fields of every object in alphabetical order. */
+/** Node joins the values of a header that is sent more than once. */
+function isRepeated({ headers, raw }: ApiRequest): boolean {
+  return (
+    headers['idempotency-key']?.includes(', ') === true &&
+    raw.headersDistinct['idempotency-key']?.length !== 1
+  );
+}
+
+/** JSON with the fields of every object in alphabetical order. @throws AppError `invalid_request` when it goes too deep */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(inOrder(value));
 }
 
-function inOrder(value: unknown): unknown {
+function inOrder(value: unknown, depth = 0): unknown {
   if (value === null || typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.map(inOrder);
+  if (depth > DEEPEST)
+    throw new AppError('invalid_request', `the body must not go deeper than ${String(DEEPEST)} levels`);
+  if (Array.isArray(value)) return value.map((one) => inOrder(one, depth + 1));
   // Without a prototype, so that every name is one of its own.
   const ordered = Object.create(null) as Record<string, unknown>;
   for (const name of Object.keys(value).sort())
-    ordered[name] = inOrder((value as Record<string, unknown>)[name]);
+    ordered[name] = inOrder((value as Record<string, unknown>)[name], depth + 1);
   return ordered;
 }

@@ -86,23 +86,29 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
    * ever called it.
    */
   async releaseLost(): Promise<void> {
-    if (!this.stopped) await this.release(await this.claims.listOwnOpen());
+    if (!this.stopped) await this.release(() => this.claims.listOwnOpen());
   }
 
   private async recover(sessionId: string): Promise<void> {
-    await this.release(await this.claims.listOwnOpenOf(sessionId), sessionId);
+    await this.release(() => this.claims.listOwnOpenOf(sessionId), sessionId);
   }
 
   /** @param recovering the session whose lane waits for this, in the place of its next claim */
-  private async release(open: readonly OpenAttempt[], recovering?: string): Promise<void> {
-    const lost = open.filter(({ sessionId, messageId, attempt }) => {
-      const lane = this.lanes.get(sessionId);
-      if (lane?.isClaiming && sessionId !== recovering) return false;
-      return !lane?.has(messageId, attempt) && !this.results.has(attemptKey(messageId, attempt));
-    });
+  private async release(listOpen: () => Promise<OpenAttempt[]>, recovering?: string): Promise<void> {
+    const unknown = (await listOpen()).filter((attempt) => !this.knows(attempt, recovering));
+    if (unknown.length === 0) return;
+    // What ended while the list was on its way was not known any more either; it is not open now.
+    const open = new Set((await listOpen()).map(keyOf));
+    const lost = unknown.filter((attempt) => open.has(keyOf(attempt)));
     if (lost.length === 0) return;
     this.logger.warn({ messages: lost.length }, 'claims whose answer was lost are given back');
     await Promise.all(lost.map((attempt) => this.results.write({ ...attempt, end: { kind: 'released' } })));
+  }
+
+  private knows({ sessionId, messageId, attempt }: OpenAttempt, recovering?: string): boolean {
+    const lane = this.lanes.get(sessionId);
+    if (lane?.isClaiming && sessionId !== recovering) return true;
+    return lane?.has(messageId, attempt) === true || this.results.has(attemptKey(messageId, attempt));
   }
 
   private laneOf(sessionId: string): SessionLane | undefined {
@@ -151,4 +157,8 @@ export class Dispatcher extends QueueSignal implements OnApplicationBootstrap, B
     }
     for (const [sessionId, lane] of this.lanes) if (lane.isIdle) this.lanes.delete(sessionId);
   }
+}
+
+function keyOf({ messageId, attempt }: OpenAttempt): string {
+  return attemptKey(messageId, attempt);
 }

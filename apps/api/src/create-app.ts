@@ -6,6 +6,7 @@ import { AppModule } from './app.module.js';
 import { RequestGate } from './auth/request-gate.js';
 import type { ApiConfig } from './config.js';
 import { Metrics } from './health/index.js';
+import { assertNotBrokenOff } from './http/answer-problem.js';
 import { ApiAdapter } from './http/api-adapter.js';
 import { API_PREFIX, NestLogger } from './http/index.js';
 import { drainRefusedBodies } from './http/drain-refused-bodies.js';
@@ -48,7 +49,10 @@ export async function createApp(
   drainRefusedBodies(fastify);
   noticeForwarded(fastify, logger, config.TRUSTED_PROXY_HOPS);
   logRequests(fastify, logger, app.get(Metrics, { strict: false }));
-  fastify.addHook('onRequest', (request, reply) => gate.enter(request, reply));
+  fastify.addHook('onRequest', async (request, reply) => {
+    await gate.enter(request, reply);
+    assertNotBrokenOff(request);
+  });
   serveOpenApi(app, config);
   return app;
 }

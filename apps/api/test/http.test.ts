@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Server, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi, type TestApi, type TestTenant } from '../../../test/support/start-api.js';
@@ -130,6 +131,16 @@ describe('problems', () => {
     });
     expect(heard).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
     expect(heard).toContain('"code":"invalid_request"');
+  });
+
+  it('end the connection of what is not HTTP, also where the client never does', async () => {
+    const { port } = new URL(api.baseUrl);
+    const ours = once(api.app.getHttpServer() as Server, 'connection') as Promise<[Socket]>;
+    const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+    socket.write('GARBAGE\r\n\r\n');
+    const [accepted] = await ours;
+    await waitFor(() => accepted.destroyed, { what: 'the connection to end' });
+    socket.destroy();
   });
 
   it('show nothing of an inner failure, which is in the log', async () => {

@@ -1,4 +1,7 @@
-import { connect, type Socket } from 'node:net';
+import { createHook } from 'node:async_hooks';
+import { once } from 'node:events';
+import { connect, type Server, type Socket } from 'node:net';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/index.js';
 import type { TestTenant } from '../../../test/support/start-api.js';
@@ -51,20 +54,24 @@ function send(path: string, body: string | Buffer, headers: Record<string, strin
   });
 }
 
-function head(length: string, path: string): string {
+function head(length: string, path: string, key = tenant.key): string {
   return (
-    `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+    `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n` +
     `Content-Type: application/json\r\n${length}\r\n\r\n`
   );
 }
 
 /** A connection on which the head of a text that is `length` bytes long was sent. */
-function opened(length: string, path = '/messages'): { socket: Socket; answers: () => string } {
+function opened(
+  length: string,
+  path = '/messages',
+  key = tenant.key,
+): { socket: Socket; answers: () => string } {
   const url = new URL(messaging.api.baseUrl);
   const socket = connect(Number(url.port), url.hostname);
   let answers = '';
   socket.setNoDelay().on('data', (chunk: Buffer) => (answers += chunk.toString()));
-  socket.write(head(length, path));
+  socket.write(head(length, path, key));
   return { socket, answers: () => answers };
 }
 
@@ -125,6 +132,23 @@ describe('a plain text', () => {
     expect(body.text).toBe(text);
   });
 
+  it('goes the short way: Fastify reads the body of nothing but what is not plain', async () => {
+    let parsed = 0;
+    const hook = createHook({
+      init: (_id, type) => {
+        if (type === 'content-type-parser:run') parsed += 1;
+      },
+    }).enable();
+    try {
+      expect((await send('/messages', JSON.stringify(plain()))).status).toBe(202);
+      expect(parsed).toBe(0);
+      expect((await send(USUAL, JSON.stringify(plain()))).status).toBe(202);
+      expect(parsed).toBe(1);
+    } finally {
+      hook.disable();
+    }
+  });
+
   it('with two Idempotency-Keys is refused', async () => {
     const bytes = JSON.stringify(plain());
     const keys = 'Idempotency-Key: a\r\nIdempotency-Key: b';
@@ -174,5 +198,33 @@ describe('a plain text', () => {
       }),
     ]);
     expect(await tracesOf(messaging, tenant.tenantId)).toEqual(before);
+  });
+
+  it('that is broken off before its key was looked up is told of, too', async () => {
+    const stranger = await messaging.api.createTenant();
+    const owner = new pg.Client(messaging.api.config.DATABASE_OWNER_URL);
+    await owner.connect();
+    try {
+      await owner.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
+      const ours = once(messaging.api.app.getHttpServer() as Server, 'connection') as Promise<[Socket]>;
+      const { socket } = opened('Content-Length: 100', '/messages', stranger.key);
+      const [accepted] = await ours;
+      const blocked = `SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))`;
+      await waitFor(async () => (await owner.query(blocked)).rowCount, {
+        what: 'the look-up of the key to wait',
+      });
+      socket.destroy();
+      await waitFor(() => accepted.destroyed, { what: 'the api to see that it is gone' });
+      await owner.query('COMMIT');
+    } finally {
+      await owner.end();
+    }
+    await waitFor(
+      () =>
+        messaging.api.logged.find(
+          ({ msg, tenantId }) => msg === 'request broken off by the client' && tenantId === stranger.tenantId,
+        ),
+      { what: 'the line of the request' },
+    );
   });
 });

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { ERROR_STATUS } from '#contracts';
-import { PROBLEM_CONTENT_TYPE, toAppError, toProblem } from './problem.js';
+import { PROBLEM_CONTENT_TYPE, SHUTTING_DOWN, toAppError, toProblem } from './problem.js';
 import { routeOf, type ApiReply, type ApiRequest } from './request.js';
 
 /**
@@ -16,7 +16,7 @@ export function answerProblem(error: unknown, request: ApiRequest, reply: ApiRep
   }
   const appError = toAppError(error);
   const status = ERROR_STATUS[appError.code];
-  if (status >= 500) {
+  if (status >= 500 && appError !== SHUTTING_DOWN) {
     const err = appError.cause ?? error;
     logger.error({ err, code: appError.code, ...facts }, 'request failed');
   }
@@ -35,6 +35,15 @@ export function answerProblem(error: unknown, request: ApiRequest, reply: ApiRep
 }
 
 /** Whether the connection ended before the body did: there is nobody to answer, and nothing of ours has failed. */
-function isBrokenOff(error: unknown, { raw }: ApiRequest): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ECONNRESET' && raw.destroyed && !raw.complete;
+function isBrokenOff(error: unknown, request: ApiRequest): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ECONNRESET' && isCutShort(request);
+}
+
+function isCutShort({ raw }: ApiRequest): boolean {
+  return raw.destroyed && !raw.complete;
+}
+
+/** Of a connection that ended while nobody read the body nothing more would ever be heard. @throws as reading it would */
+export function assertNotBrokenOff(request: ApiRequest): void {
+  if (isCutShort(request)) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }

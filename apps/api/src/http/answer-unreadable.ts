@@ -32,10 +32,12 @@ export function answerUnreadable(_error: Error, socket: HttpSocket): void {
   const body = JSON.stringify(
     toProblem(new AppError('invalid_request', 'the HTTP request is not readable'), requestId),
   );
-  socket.end(
+  socket.write(
     `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nX-Request-Id: ${requestId}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // Not only its own side: one that sends half a request and waits would stay for ever.
+  socket.destroySoon();
 }
 
 /** By now Node has put the next answer in the place of the one that is finished, where several requests came at once. */

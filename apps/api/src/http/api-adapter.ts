@@ -7,6 +7,7 @@ import { AppError, newId } from '#kernel';
 import { answerProblem } from './answer-problem.js';
 import { ApiMessage } from './api-message.js';
 import type { ApiReply, ApiRequest } from './request.js';
+import { SHUTTING_DOWN } from './problem.js';
 import { RouteTable } from './route-table.js';
 import { answerUnreadable } from './answer-unreadable.js';
 
@@ -65,7 +66,7 @@ export class ApiAdapter extends FastifyAdapter {
     fastify.addHook('onRequest', (request, reply, done) => {
       request.arrivedMs = performance.now();
       void reply.header('X-Request-Id', request.id);
-      done(this.closing ? shuttingDown() : encodingRefusalOf(request));
+      done(this.closing ? SHUTTING_DOWN : encodingRefusalOf(request));
     });
     fastify.addHook('preValidation', (request, _reply, done) => done(parameterRefusalOf(request)));
   }
@@ -144,13 +145,6 @@ function encodingRefusalOf({ headers }: FastifyRequest): AppError | undefined {
   const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1];
   if (charset === undefined || /^(utf-?8|us-ascii)$/i.test(charset)) return undefined;
   return new AppError('unsupported_media_type', 'this charset is not supported; send UTF-8');
-}
-
-function shuttingDown(): AppError {
-  return new AppError('service_unavailable', 'this server is shutting down; try again', {
-    outcome: 'not_sent',
-    retryAfterSeconds: 1,
-  });
 }
 
 /** A parameter that is given twice would reach its handler as a list. */

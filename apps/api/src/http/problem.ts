@@ -95,6 +95,12 @@ function detailOfUnknown(message: string): string {
   return `${what}; it is not known whether the request was carried out: repeat it only with the Idempotency-Key that it had, else look first`;
 }
 
+/** What still comes while the app closes. */
+export const SHUTTING_DOWN = new AppError('service_unavailable', 'this server is shutting down; try again', {
+  outcome: 'not_sent',
+  retryAfterSeconds: 1,
+});
+
 /** The answer's body for an error. */
 export function toProblem(error: AppError, requestId: string): Problem {
   const status = ERROR_STATUS[error.code];

@@ -2,62 +2,49 @@
 export default /* sql */ `
 CREATE INDEX messages_queue_chat ON messages (session_id, chat_wa_id, priority DESC, id) WHERE status = 'queued';
 
--- The next due messages of a session, "most" at most, in the order in which they are to leave, and the chat of each; none
--- of the chats that are "waiting". The front of the queue nearly always has them. Where that belongs to chats that wait,
--- the queue is looked at chat by chat, however long that of each; but of a session with many chats, where this would cost
--- more than it saves, in its order.
--- The two limits of a chat make its order one that only this index has, and a sort is never cheaper than an index that
--- has the order, so that no plan goes through the whole queue, whatever it believes of a table that is young.
-CREATE FUNCTION wagate_due_messages(target text, waiting text[], most integer, OUT ids text[], OUT chats text[])
-LANGUAGE plpgsql STABLE SET enable_sort = off AS $$
+-- Ids of the next due messages of a session, "most" at most, in the order in which they are to leave; none of the chats
+-- that are "waiting". The front of the queue nearly always has them. Where it belongs to chats that wait, the queue is
+-- looked at chat by chat: that costs as much as there are chats, however long the queue of each.
+-- The two limits of a chat make its order one that only this index has, so that no plan goes through the whole queue.
+CREATE FUNCTION wagate_due_messages(target text, waiting text[], most integer) RETURNS text[]
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  front CONSTANT integer := 1000;
-  most_chats CONSTANT integer := 500;
-  known text[];
+  front CONSTANT integer := 500;
+  found text[];
 BEGIN
-  SELECT coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.chat_wa_id), '{}') INTO ids, chats FROM (
-    SELECT f.id, f.chat_wa_id FROM (
+  found := ARRAY(
+    SELECT f.id FROM (
       SELECT q.id, q.due_at, q.expires_at, q.chat_wa_id FROM messages q
       WHERE q.session_id = target AND q.status = 'queued'
       ORDER BY q.priority DESC, q.id LIMIT front) f
     WHERE f.due_at <= now() AND (f.expires_at IS NULL OR f.expires_at > now()) AND f.chat_wa_id <> ALL (waiting)
-    LIMIT most) d;
-  IF cardinality(ids) >= most OR NOT EXISTS (SELECT FROM messages q
+    LIMIT most);
+  IF cardinality(found) >= most OR NOT EXISTS (SELECT FROM messages q
       WHERE q.session_id = target AND q.status = 'queued' ORDER BY q.priority DESC, q.id OFFSET front LIMIT 1) THEN
-    RETURN;
+    RETURN found;
   END IF;
-  WITH RECURSIVE found AS (
-    (SELECT m.chat_wa_id AS chat FROM messages m
-      WHERE m.session_id = target AND m.status = 'queued' ORDER BY m.chat_wa_id LIMIT 1)
-    UNION ALL
-    SELECT following.chat FROM found c CROSS JOIN LATERAL (SELECT m.chat_wa_id AS chat FROM messages m
-      WHERE m.session_id = target AND m.status = 'queued' AND m.chat_wa_id > c.chat
-      ORDER BY m.chat_wa_id LIMIT 1) following
-  )
-  SELECT array_agg(f.chat) INTO known FROM (SELECT chat FROM found LIMIT most_chats + 1) f;
-  IF cardinality(known) <= most_chats THEN
-    SELECT coalesce(array_agg(n.id), '{}'), coalesce(array_agg(n.chat), '{}') INTO ids, chats FROM (
-      SELECT d.id, c.chat FROM unnest(known) c (chat) CROSS JOIN LATERAL (
-        SELECT q.id, q.priority FROM messages q
-        WHERE q.session_id = target AND q.status = 'queued' AND q.chat_wa_id >= c.chat AND q.chat_wa_id <= c.chat
-          AND q.due_at <= now() AND (q.expires_at IS NULL OR q.expires_at > now())
-        ORDER BY q.chat_wa_id, q.priority DESC, q.id LIMIT most) d
-      WHERE c.chat <> ALL (waiting)
-      ORDER BY d.priority DESC, d.id LIMIT most) n;
-    RETURN;
-  END IF;
-  SELECT coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.chat_wa_id), '{}') INTO ids, chats FROM (
-    SELECT q.id, q.chat_wa_id FROM messages q
-    WHERE q.session_id = target AND q.status = 'queued' AND q.due_at <= now()
-      AND (q.expires_at IS NULL OR q.expires_at > now()) AND q.chat_wa_id <> ALL (waiting)
-    ORDER BY q.priority DESC, q.id LIMIT most) d;
+  RETURN ARRAY(
+    WITH RECURSIVE chats AS (
+      (SELECT m.chat_wa_id AS chat FROM messages m
+        WHERE m.session_id = target AND m.status = 'queued' ORDER BY m.chat_wa_id LIMIT 1)
+      UNION ALL
+      SELECT following.chat FROM chats c CROSS JOIN LATERAL (SELECT m.chat_wa_id AS chat FROM messages m
+        WHERE m.session_id = target AND m.status = 'queued' AND m.chat_wa_id > c.chat
+        ORDER BY m.chat_wa_id LIMIT 1) following
+    )
+    SELECT d.id FROM chats c CROSS JOIN LATERAL (
+      SELECT q.id, q.priority FROM messages q
+      WHERE q.session_id = target AND q.status = 'queued' AND q.chat_wa_id >= c.chat AND q.chat_wa_id <= c.chat
+        AND q.due_at <= now() AND (q.expires_at IS NULL OR q.expires_at > now())
+      ORDER BY q.chat_wa_id, q.priority DESC, q.id LIMIT most) d
+    WHERE c.chat <> ALL (waiting)
+    ORDER BY d.priority DESC, d.id LIMIT most);
 END $$;
 
--- As in 0015, but for where the messages come from, by their ids, and for the order of what waits for another try. What
--- was changed by others meanwhile is not taken: "more", or "locked" where that is all of it, has the claimer ask again.
+-- As in 0015, but for where the messages come from: by their ids.
 CREATE OR REPLACE FUNCTION wagate_claim_due_messages(target text, claimer text, wa_ids text[], unknown_block interval,
   fallback jsonb, full_chats text[] DEFAULT '{}')
-RETURNS jsonb LANGUAGE plpgsql SET enable_sort = off AS $$
+RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   owner record;
   waiting text[];
@@ -65,8 +52,6 @@ DECLARE
   pace jsonb;
   allowed record;
   one record;
-  due_ids text[];
-  due_chats text[];
   chosen text[];
   unknown_to_us text[] := '{}';
   refused text[] := '{}';
@@ -91,9 +76,8 @@ BEGIN
     RETURN jsonb_build_object('state', 'busy');
   END IF;
   SELECT array_agg(w.chat_wa_id) INTO waiting FROM (
-    -- In the order of the index that has only these.
-    (SELECT chat_wa_id FROM messages
-    WHERE session_id = target AND status = 'queued' AND claims > 0 AND due_at > now() ORDER BY due_at)
+    SELECT chat_wa_id FROM messages
+    WHERE session_id = target AND status = 'queued' AND claims > 0 AND due_at > now()
     UNION
     SELECT m.chat_wa_id FROM messages m LEFT JOIN message_attempts a
       ON a.tenant_id = m.tenant_id AND a.message_id = m.id AND a.number = m.claims
@@ -114,13 +98,16 @@ BEGIN
     SELECT a.room, a.strangers, a.next_at, a.next_stranger_at INTO allowed
     FROM wagate_pacing_allowance(target, coalesce(pace, '{}'), owner.linked_at, cardinality(wa_ids), now()) a;
     chosen := '{}';
-    -- Opted-out people are told in larger numbers than messages are claimed.
-    SELECT d.ids, d.chats INTO due_ids, due_chats FROM wagate_due_messages(target, coalesce(waiting, '{}'),
-      CASE WHEN has_opt_outs THEN 100 ELSE cardinality(wa_ids) END) d;
-    FOR one IN SELECT d.id, d.chat FROM unnest(due_ids, due_chats) AS d (id, chat)
+    FOR one IN
+      SELECT q.id, q.chat_wa_id AS chat FROM messages q
+      WHERE q.session_id = target AND q.status = 'queued' AND q.due_at <= now()
+        AND (q.expires_at IS NULL OR q.expires_at > now())
+        AND q.chat_wa_id <> ALL (coalesce(waiting, '{}'))
+      ORDER BY q.priority DESC, q.id
     LOOP
       IF has_opt_outs AND wagate_is_opted_out(owner.tenant_id, target, owner.mode, one.chat) THEN
         refused := refused || one.id;
+        EXIT WHEN cardinality(refused) >= 100;
         CONTINUE;
       END IF;
       left_behind := allowed.room = 0;
@@ -162,7 +149,7 @@ BEGIN
   END IF;
 
   IF chosen IS NULL THEN
-    SELECT d.ids INTO chosen FROM wagate_due_messages(target, coalesce(waiting, '{}'), cardinality(wa_ids)) d;
+    chosen := wagate_due_messages(target, coalesce(waiting, '{}'), cardinality(wa_ids));
   END IF;
   WITH due AS (
     SELECT q.tenant_id, q.id, q.priority FROM unnest(chosen) AS c (id)
@@ -194,10 +181,9 @@ BEGIN
   LEFT JOIN media ON media.tenant_id = t.tenant_id AND media.id = t.media_id
   LEFT JOIN messages quoted ON quoted.tenant_id = t.tenant_id AND quoted.id = t.quoted_message_id;
   IF claimed IS NULL THEN
-    RETURN jsonb_build_object('state', CASE WHEN cardinality(chosen) > 0 THEN 'locked' ELSE 'idle' END);
+    RETURN jsonb_build_object('state', 'idle');
   END IF;
-  RETURN jsonb_build_object('state', 'claimed', 'messages', claimed,
-    'more', pace IS NOT NULL OR jsonb_array_length(claimed) < cardinality(chosen),
+  RETURN jsonb_build_object('state', 'claimed', 'messages', claimed, 'more', pace IS NOT NULL,
     'singly', coalesce((pace ->> 'gapMs')::integer, 0) + coalesce((pace ->> 'jitterMs')::integer, 0) > 0,
     'session', jsonb_build_object('tenantId', owner.tenant_id, 'epoch', owner.epoch, 'nodeName', owner.node_name,
       'nodeUrl', owner.url, 'bootId', owner.boot_id));
